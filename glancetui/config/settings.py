@@ -1,0 +1,116 @@
+"""The settings that the service runs on: one frozen value, made by `glancetui.config.load`.
+
+Each field's source is an option of Glance's own name, or of ours in [glancetui]; `glancetui.config.options` defines and
+documents them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+AuthMode = Literal["none", "basic", "keystone", "headers"]
+
+
+class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One configured backend. `options` holds the driver's own options, glance_store's names, parsed values."""
+
+    id: str
+    kind: str  # file, swift, rbd, vmware, http, s3, sftp, cinder
+    description: str | None = None
+    weight: int = 0
+    options: dict[str, str | int | bool | list[str] | None] = {}
+
+
+class ImageSettings(msgspec.Struct, frozen=True, kw_only=True):
+    size_cap: int = 1 << 40  # image_size_cap, bytes
+    storage_quota: int = 0  # user_storage_quota, bytes; 0: none
+    property_quota: int = 128
+    tag_quota: int = 128
+    member_quota: int = 128
+    location_quota: int = 10
+    hashing_algorithm: str = "sha512"
+    container_formats: tuple[str, ...] = ("ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed")
+    disk_formats: tuple[str, ...] = (
+        "ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop",
+    )  # fmt: skip
+    vmdk_allowed_types: tuple[str, ...] = ("streamOptimized", "monolithicSparse")  # [image_format] vmdk_allowed_types
+    require_image_format_match: bool = True  # [image_format]
+    gpt_safety_checks_nonfatal: bool = True  # [image_format]
+    show_multiple_locations: bool = False
+    show_image_direct_url: bool = False
+    limit_param_default: int = 25
+    api_limit_max: int = 1000
+    schema_properties: dict[str, dict[str, object]] = {}  # schema-image.json; empty: the shipped ones
+    schema_required: tuple[str, ...] = ()
+    allow_additional_properties: bool = True
+
+
+class PolicySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[oslo_policy]. `files` are looked up by oslo.policy in `config_dirs`."""
+
+    policy_file: str = "policy.yaml"
+    policy_dirs: tuple[str, ...] = ("policy.d",)
+    enforce_new_defaults: bool = True
+    enforce_scope: bool = True
+    config_files: tuple[str, ...] = ()
+    config_dirs: tuple[str, ...] = ()
+
+
+class BasicAuthSettings(msgspec.Struct, frozen=True, kw_only=True):
+    htpasswd_file: Path | None = None  # name:bcrypt lines
+    identity_file: Path | None = None  # user:project:role,role lines
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    auth: AuthMode = "none"
+    listen: tuple[str, ...] = ("127.0.0.1:9292",)  # HOST:PORT or unix:PATH
+    workers: int = 1
+    basic: BasicAuthSettings = BasicAuthSettings()
+    trusted_peers: tuple[str, ...] = ()  # addresses or networks that may send identity headers; unix sockets always may
+    token_cache_seconds: int = 60
+    keystone: dict[str, str] = {}  # [keystone_authtoken], raw, for keystoneauth1.loading; secrets are in here
+    service_token_roles: tuple[str, ...] = ("service",)
+    www_authenticate_uri: str | None = None
+    allow_anonymous_access: bool = False
+    public_endpoint: str | None = None
+    max_request_id_length: int = 64
+    max_header_bytes: int = 65_536
+    max_json_bytes: int = 1 << 20  # bodies of JSON routes
+    max_json_depth: int = 32
+    max_filters: int = 64
+    max_patch_operations: int = 512
+    body_idle_seconds: float = 60.0
+    send_idle_seconds: float = 120.0
+    drain_seconds: float = 30.0
+    max_uploads: int = 64  # at once in a worker
+    disable_by_file_path: Path | None = Path("/etc/glance/healthcheck_disable")
+    enable_proxy_headers_parsing: bool = False
+    cors_allowed_origins: tuple[str, ...] = ()
+    image_cache: bool = False  # image_cache_dir is set: decides the announced versions
+
+
+class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
+    connection: str  # SQLAlchemy URL; may hold a password: never shown whole
+    max_pool_size: int = 5
+    max_overflow: int = 10
+    busy_seconds: float = 30.0  # bounded wait for SQLite's one writer
+    upgrade: bool = False
+    adopt: bool = False
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    data_dir: Path
+    database: DatabaseSettings
+    stores: tuple[StoreSettings, ...]
+    default_store: str
+    multi_store: bool = False  # enabled_backends is set
+    server: ServerSettings = ServerSettings()
+    images: ImageSettings = ImageSettings()
+    policy: PolicySettings = PolicySettings()
+    enabled_import_methods: tuple[str, ...] = ()  # announced on create; empty until import exists here
+    debug: bool = False
+    log_file: Path | None = None
+    upload_lease_seconds: float = 60.0  # an upload whose worker gives no sign of life for so long is undone

@@ -1,0 +1,1 @@
+"""The metadata interface and its SQL implementation."""

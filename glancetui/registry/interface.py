@@ -1,0 +1,265 @@
+"""The metadata interface. Every method is one transaction; none spans calls.
+
+Writers of an image name what they saw (`revision` and `updated_at` of the Image they read): where the row has moved on,
+`Stale` is raised and nothing is written. The change, its event and its outbox rows commit together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+
+import msgspec
+
+from glancetui.model import Image, ImageLocation, Location, Member, Viewer
+
+SortKey = Literal["name", "status", "container_format", "disk_format", "size", "id", "created_at", "updated_at"]
+Direction = Literal["asc", "desc"]
+
+
+class Sort(msgspec.Struct, frozen=True):
+    key: SortKey
+    direction: Direction
+
+
+class OneOf(msgspec.Struct, frozen=True, kw_only=True):
+    """A base attribute equals one of the values."""
+
+    field: Literal[
+        "name", "id", "status", "container_format", "disk_format", "owner", "checksum",
+        "os_hash_value", "os_hash_algo", "min_ram", "min_disk", "size",
+    ]  # fmt: skip
+    values: tuple[str | int, ...]
+
+
+class TimeIs(msgspec.Struct, frozen=True, kw_only=True):
+    field: Literal["created_at", "updated_at"]
+    op: Literal["gt", "gte", "lt", "lte", "eq", "neq"]
+    at: datetime  # UTC without zone
+
+
+class Between(msgspec.Struct, frozen=True, kw_only=True):
+    """Both ends included; None: open."""
+
+    field: Literal["size", "min_ram", "min_disk"]
+    least: int | None = None
+    most: int | None = None
+
+
+class PropertyIs(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    value: str
+
+
+Filter = OneOf | TimeIs | Between | PropertyIs
+
+
+class ImageQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of images, as contract §7 defines what is seen.
+
+    `sort` is what the caller asked for; created_at and id are appended by the registry as tie-breakers (in the direction
+    of the last key; desc by default). Null sorts as the smallest value in every sort and direction.
+    """
+
+    viewer: Viewer
+    limit: int
+    sort: tuple[Sort, ...] = (Sort("created_at", "desc"),)
+    marker: str | None = None  # image id; unknown or invisible: BadRequest
+    filters: tuple[Filter, ...] = ()
+    tags: tuple[str, ...] = ()  # all must be present
+    visibility: Literal["public", "private", "shared", "community", "all"] | None = None
+    member_status: Literal["pending", "accepted", "rejected", "all"] = "accepted"
+    os_hidden: bool = False
+    protected: bool | None = None
+    search: str | None = None  # ours: name contains (case-insensitive), or id starts with
+
+
+class NewImage(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    owner: str | None
+    name: str | None = None
+    visibility: str = "shared"
+    protected: bool = False
+    os_hidden: bool = False
+    container_format: str | None = None
+    disk_format: str | None = None
+    min_disk: int = 0
+    min_ram: int = 0
+    properties: dict[str, str | None] = {}
+    tags: tuple[str, ...] = ()
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of an image that a change was decided on."""
+
+    image_id: str
+    revision: int
+    updated_at: datetime
+
+
+class ImageChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What a change writes; UNSET leaves a field as it is. Properties and tags are the whole new set when given."""
+
+    name: str | None | msgspec.UnsetType = msgspec.UNSET
+    visibility: str | msgspec.UnsetType = msgspec.UNSET
+    protected: bool | msgspec.UnsetType = msgspec.UNSET
+    os_hidden: bool | msgspec.UnsetType = msgspec.UNSET
+    owner: str | None | msgspec.UnsetType = msgspec.UNSET
+    container_format: str | None | msgspec.UnsetType = msgspec.UNSET
+    disk_format: str | None | msgspec.UnsetType = msgspec.UNSET
+    min_disk: int | msgspec.UnsetType = msgspec.UNSET
+    min_ram: int | msgspec.UnsetType = msgspec.UNSET
+    status: str | msgspec.UnsetType = msgspec.UNSET
+    properties: dict[str, str | None] | msgspec.UnsetType = msgspec.UNSET
+    tags: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who caused a change, for its event."""
+
+    project: str | None = None
+    user: str | None = None
+    request_id: str | None = None
+    node: str | None = None
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """An object about to exist: bytes are being written for `image_id` under `object_id` in `store`.
+
+    Held by `owner` (a worker's unique name) until `expires_at`; `fence` grows with each take-over.
+    """
+
+    id: int
+    image_id: str
+    store: str
+    object_id: str
+    owner: str
+    fence: int
+    expires_at: datetime
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """What an upload found out about its bytes."""
+
+    size: int
+    checksum: str | None
+    os_hash_algo: str | None
+    os_hash_value: str | None
+    virtual_size: int | None
+    location: ImageLocation
+
+
+class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A side effect that a committed change owes: today, bytes to remove."""
+
+    id: int
+    kind: str  # "delete-object"
+    image_id: str
+    location: Location
+    attempts: int
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    number: int
+    kind: str  # image.create, image.update, image.upload, image.delete, member.create …
+    image_id: str | None
+    project: str | None
+    node: str | None
+    at: datetime
+
+
+class Registry(Protocol):
+    # -- images ------------------------------------------------------------------------------------------------------
+    def create_image(self, new: NewImage, actor: Actor) -> Image:
+        """Raises Duplicate if the id was ever used, deleted images included."""
+
+    def image(self, image_id: str, viewer: Viewer) -> Image:
+        """Raises NotFound if absent, deleted, or not visible: own, public, community, or shared with the project
+        (a member row in any status). One statement."""
+
+    def page(self, query: ImageQuery) -> Sequence[Image]:
+        """At most `query.limit` images, in order. Raises BadRequest for a marker that the viewer cannot see."""
+
+    def change_image(self, seen: Seen, change: ImageChange, actor: Actor) -> Image:
+        """Raises Stale; NotFound if deleted meanwhile."""
+
+    def delete_image(self, seen: Seen, actor: Actor) -> None:
+        """Row, properties, tags, members, locations soft-deleted; an outbox row for each location. Raises Stale, NotFound."""
+
+    def add_tag(self, image_id: str, tag: str, quota: int, actor: Actor) -> None:
+        """Idempotent. Raises NotFound; LimitExceeded if the image would have more than `quota` tags (-1: no limit)."""
+
+    def remove_tag(self, image_id: str, tag: str, actor: Actor) -> None:
+        """Raises NotFound if the image has no such tag."""
+
+    def bytes_stored(self, owner: str | None) -> int:
+        """Size × number of locations of the owner's images, for user_storage_quota."""
+
+    # -- bytes -------------------------------------------------------------------------------------------------------
+    def begin_upload(self, seen: Seen, store: str, object_id: str, owner: str, lease: float, actor: Actor) -> Intent:
+        """queued → saving, and the intent. `lease` in seconds. Raises Stale, NotFound, Conflict if not queued."""
+
+    def renew_intent(self, intent: Intent, lease: float) -> Intent:
+        """Raises Stale if another took it over or it was cleared."""
+
+    def publish_upload(self, intent: Intent, published: Published, actor: Actor) -> Image:
+        """saving → active with location, sizes, hashes; clears the intent. Raises Gone if the image was deleted
+        meanwhile (the intent stays: the caller removes the bytes, then clears it), Stale if the fence is not ours."""
+
+    def abandon_upload(self, intent: Intent, reason: str, actor: Actor) -> None:
+        """saving → queued with size, hashes and checksum cleared and `reason` kept; clears the intent.
+        To be called after the bytes are gone. Idempotent; silently done if the image was deleted. Raises Stale."""
+
+    def expired_intents(self, now: datetime, limit: int) -> Sequence[Intent]: ...
+
+    def intents_of(self, owner: str) -> Sequence[Intent]: ...
+
+    def take_over(self, intent: Intent, owner: str, lease: float) -> Intent:
+        """The intent under a new owner and a higher fence. Raises Stale if somebody else was first."""
+
+    def stuck_images(self, limit: int) -> Sequence[Image]:
+        """Images in saving that no intent speaks of (an older service left them)."""
+
+    def knows_object(self, store: str, object_id: str, url: str) -> bool:
+        """Whether a live location or an intent speaks of this object. For recovery: unknown objects may go."""
+
+    # -- outbox ------------------------------------------------------------------------------------------------------
+    def claim_outbox(self, owner: str, lease: float, now: datetime, limit: int) -> Sequence[OutboxEntry]:
+        """Due rows, claimed so that no other worker does them for `lease` seconds."""
+
+    def finish_outbox(self, entry: OutboxEntry) -> None: ...
+
+    def postpone_outbox(self, entry: OutboxEntry, until: datetime, error: str) -> None: ...
+
+    # -- members -----------------------------------------------------------------------------------------------------
+    def members(self, image_id: str) -> Sequence[Member]: ...
+
+    def member(self, image_id: str, member_id: str) -> Member:
+        """Raises NotFound."""
+
+    def add_member(self, image_id: str, member_id: str, quota: int, actor: Actor) -> Member:
+        """Pending. Raises Duplicate, LimitExceeded (-1: no limit), NotFound if the image is gone."""
+
+    def set_member_status(self, image_id: str, member_id: str, status: str, actor: Actor) -> Member:
+        """Raises NotFound."""
+
+    def remove_member(self, image_id: str, member_id: str, actor: Actor) -> None:
+        """Raises NotFound."""
+
+    # -- events, leases, service ----------------------------------------------------------------------------------------
+    def events_after(self, number: int, limit: int) -> Sequence[Event]:
+        """In order of their numbers, which have no meaning but order."""
+
+    def last_event(self) -> int:
+        """0 if there is none."""
+
+    def acquire_lease(self, name: str, owner: str, seconds: float) -> int | None:
+        """A fencing number, or None while another holds the lease. Renews when `owner` holds it."""
+
+    def release_lease(self, name: str, owner: str) -> None: ...
+
+    def check(self) -> None:
+        """A round trip to the database. Raises RegistryUnavailable."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""The wire: routes, authentication, limits, errors to statuses, and the HTTP server that carries them."""

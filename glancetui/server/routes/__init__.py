@@ -1,0 +1,1 @@
+"""Routes of the Image API, one module for each group of paths."""

@@ -1,0 +1,1 @@
+"""Image bytes: the driver interface, the drivers, and the catalogue of configured stores."""
