@@ -1,0 +1,54 @@
+# make run | test | lint | bench | docs | lock | clean.  All set-up happens by itself: Python >= 3.11, make and a network suffice.
+.PHONY: run test lint types floors bench docs lock clean tools
+SHELL := /bin/sh
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+
+run: $(VENV)/run.done
+	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/glancetui $(ARGS); else exec $(BIN)/glancetui serve $(ARGS); fi
+
+test: $(VENV)/dev.done
+	@sh tests/backends/install
+	$(BIN)/python -m pytest -n $${PYTEST_WORKERS:-auto} --dist loadgroup $(PYTEST_ARGS)
+
+lint: $(VENV)/dev.done
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/dev.done
+	@sh tests/backends/install
+	$(BIN)/python -m benchmarks.run $(BENCH_ARGS)
+
+docs: $(VENV)/dev.done
+	$(BIN)/glancetui config docs > docs/configuration.md
+
+lock: $(VENV)/dev.done
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/run.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/dev.lock
+	$(BIN)/uv pip compile requirements/peer.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/peer.lock
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "glancetui needs Python 3.11 or newer; none was found. Install it, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+
+# The editable install is of the package alone: what it needs comes from the lock, with hashes.
+$(VENV)/run.done: $(VENV)/bin/python requirements/run.lock pyproject.toml
+	@echo "Installing what glancetui needs into $(VENV) …" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/dev.done: $(VENV)/run.done requirements/dev.lock
+	@echo "Installing what the tests need …" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache dist
