@@ -1,0 +1,22 @@
+"""The `glancetui` command. What must be quick is answered before anything large is imported."""
+
+from __future__ import annotations
+
+import sys
+
+from glancetui import __version__
+
+
+def main() -> int:
+    """Run the command line in `sys.argv`; the return value is the exit code."""
+    arguments = sys.argv[1:]
+    if arguments == ["--version"] or arguments == ["version"]:
+        sys.stdout.write(f"glancetui {__version__}\n")
+        return 0
+    from glancetui.cli import dispatch
+
+    return dispatch.run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
