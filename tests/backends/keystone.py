@@ -39,13 +39,10 @@ enforce_scope = true
 enforce_new_defaults = true
 """
 
-# What a deployment sets up once: the service user, the catalogue, two projects with a user in each.
+# What a deployment sets up once: the service user, and three projects with a user in each.
 SETUP = """
 import os, openstack
 i = openstack.connect().identity
-service = i.create_service(name="glance", type="image")
-for interface in ("public", "internal", "admin"):
-    i.create_endpoint(service_id=service.id, interface=interface, region_id="RegionOne", url=os.environ["IMAGE_URL"])
 project = i.create_project(name="service", domain_id="default")
 user = i.create_user(name="glance", password=os.environ["OS_PASSWORD"], domain_id="default", default_project_id=project.id)
 for name in ("admin", "service"):
@@ -57,6 +54,15 @@ for name, roles in (("alice", ("member",)), ("bob", ("member",)), ("rita", ("rea
     for role in roles:
         i.assign_project_role_to_user(project, user, i.find_role(role))
     print(name, project.id, user.id)
+"""
+
+
+CATALOGUE = """
+import os, openstack
+i = openstack.connect().identity
+service = i.create_service(name="glance", type="image")
+for interface in ("public", "internal", "admin"):
+    i.create_endpoint(service_id=service.id, interface=interface, region_id="RegionOne", url=os.environ["IMAGE_URL"])
 """
 
 
@@ -79,6 +85,10 @@ class Keystone:
             "OS_REGION_NAME": "RegionOne",
         }
 
+    def put_into_catalogue(self, image_url: str) -> None:
+        """Clients that ask this Keystone for an image service are sent to `image_url`."""
+        run([str(peer_venv() / "bin/python"), "-c", CATALOGUE], self.environment() | {"IMAGE_URL": image_url})
+
     def service_options(self) -> str:
         """The [keystone_authtoken] section of the service."""
         return (
@@ -94,7 +104,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_keystone(folder: Path, image_url: str, expiration: int = 14400) -> Iterator[Keystone]:
+def running_keystone(folder: Path, expiration: int = 14400) -> Iterator[Keystone]:
     """Raises PeerUnavailable where it cannot be installed. `expiration` of tokens in seconds."""
     venv = peer_venv()
     folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +125,7 @@ def running_keystone(folder: Path, image_url: str, expiration: int = 14400) -> I
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
         wait_until_answers(url, process)
-        yield Keystone(url, process.pid, set_up(venv, url, image_url))
+        yield Keystone(url, process.pid, set_up(venv, url))
     finally:
         process.terminate()
         process.wait(20)
@@ -131,14 +141,15 @@ def manage(venv: Path, conf: Path, url: str) -> None:
         run([str(venv / "bin/keystone-manage"), "--config-file", str(conf), *arguments], {})
 
 
-def set_up(venv: Path, url: str, image_url: str) -> dict[str, str]:
-    environment = Keystone(url, 0, {}).environment() | {"IMAGE_URL": image_url}
-    lines = run([str(venv / "bin/python"), "-c", SETUP], environment).splitlines()
+def set_up(venv: Path, url: str) -> dict[str, str]:
+    lines = run([str(venv / "bin/python"), "-c", SETUP], Keystone(url, 0, {}).environment()).splitlines()
     return {name: project for name, project, _ in (line.split() for line in lines)}
 
 
 def run(command: list[str], environment: dict[str, str]) -> str:
-    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 0, f"{command[0]}: {done.stderr[-2000:]}"
     return done.stdout
 

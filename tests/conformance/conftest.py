@@ -1,0 +1,121 @@
+"""A service in each way of knowing its callers, and the stock clients that are pointed at it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bcrypt
+import pytest
+
+from tests.backends.keystone import running_keystone
+from tests.backends.peer import PeerUnavailable, peer_venv
+from tests.serving import running_server
+
+GRUB_ISO = Path("/usr/lib/grub-rescue/grub-rescue-cdrom.iso")
+PASSWORD = "basic-secret-Wq3"
+
+
+@dataclass(frozen=True)
+class StockClients:
+    """The unmodified `openstack` and `glance` commands against one endpoint."""
+
+    venv: Path
+    endpoint: str
+    environment: dict[str, str]
+    openstack_flags: tuple[str, ...] = ()
+    glance_flags: tuple[str, ...] = ()
+    users: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def openstack(self, *arguments: str, user: str | None = None, fails: bool = False) -> str:
+        return self.call("openstack", (*self.openstack_flags, *arguments), user, fails)
+
+    def openstack_json(self, *arguments: str, user: str | None = None) -> object:
+        return json.loads(self.openstack(*arguments, "-f", "json", user=user))
+
+    def glance(self, *arguments: str, user: str | None = None, fails: bool = False) -> str:
+        return self.call("glance", (*self.glance_flags, *arguments), user, fails)
+
+    def python(self, script: str, *arguments: str) -> str:
+        return self.call("python", ("-c", script, *arguments), None, False)
+
+    def call(self, program: str, arguments: tuple[str, ...], user: str | None, fails: bool) -> str:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+        environment = clean | self.environment | (self.users[user] if user else {})
+        command = [str(self.venv / "bin" / program), *arguments]
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=110
+        )
+        assert (done.returncode != 0) == fails, (
+            f"{program} {' '.join(arguments)}: {done.returncode}\n{done.stderr[-3000:]}"
+        )
+        return done.stderr if fails else done.stdout
+
+
+@pytest.fixture(scope="session")
+def venv() -> Path:
+    try:
+        return peer_venv()
+    except PeerUnavailable as error:
+        pytest.skip(f"the stock clients cannot be installed: {error}")
+
+
+@pytest.fixture(scope="session")
+def iso() -> Path:
+    if not GRUB_ISO.exists():
+        pytest.skip("no real ISO here: Debian's grub-rescue-pc is not installed")
+    return GRUB_ISO
+
+
+@pytest.fixture(scope="session")
+def qcow2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("qemu-img") is None:
+        pytest.skip("qemu-img is not installed")
+    raw, image = (tmp_path_factory.mktemp("images") / name for name in ("disk.raw", "disk.qcow2"))
+    raw.write_bytes(os.urandom(3 << 20) + bytes(5 << 20))
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), str(image)], check=True)
+    return image
+
+
+@pytest.fixture(scope="module")
+def no_auth(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockClients]:
+    with running_server(tmp_path_factory.mktemp("none"), auth="none") as server:
+        yield StockClients(
+            venv,
+            server.endpoint,
+            {"OS_AUTH_TYPE": "none", "OS_ENDPOINT": server.endpoint},
+            glance_flags=("--os-image-url", server.endpoint, "--os-auth-token", "unused"),
+        )
+
+
+@pytest.fixture(scope="module")
+def basic_auth(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockClients]:
+    folder = tmp_path_factory.mktemp("basic")
+    passwords, identities = folder / "htpasswd", folder / "identities"
+    digest = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    passwords.write_text(f"root:{digest}\nalice:{digest}\n")
+    identities.write_text("root:admin-project:admin,member,reader\nalice:alice-project:member,reader\n")
+    config = f"[glancetui]\nhtpasswd_file = {passwords}\nidentity_file = {identities}\n"
+    with running_server(folder, auth="basic", config=config) as server:
+        login = {"OS_AUTH_TYPE": "http_basic", "OS_ENDPOINT": server.endpoint, "OS_PASSWORD": PASSWORD}
+        yield StockClients(
+            venv,
+            server.endpoint,
+            login | {"OS_USERNAME": "root"},
+            users={"alice": login | {"OS_USERNAME": "alice"}},
+        )
+
+
+@pytest.fixture(scope="module")
+def keystone_auth(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockClients]:
+    folder = tmp_path_factory.mktemp("keystone")
+    with running_keystone(folder / "keystone") as keystone:
+        with running_server(folder, auth="keystone", config=keystone.service_options()) as server:
+            keystone.put_into_catalogue(server.endpoint)
+            users = {name: keystone.environment(name) for name in keystone.projects}
+            yield StockClients(venv, server.endpoint, keystone.environment(), users=users)
