@@ -58,8 +58,8 @@ Filter = OneOf | TimeIs | Between | PropertyIs
 class ImageQuery(msgspec.Struct, frozen=True, kw_only=True):
     """One page of images, as contract §7 defines what is seen.
 
-    `sort` is what the caller asked for; created_at and id are appended by the registry as tie-breakers (in the direction
-    of the last key; desc by default). Null sorts as the smallest value in every sort and direction.
+    `sort` is what the caller asked for; created_at and id are appended by the registry as tie-breakers (in the
+    direction of the last key; desc by default). Null sorts as the smallest value in every sort and direction.
     """
 
     viewer: Viewer
@@ -185,7 +185,10 @@ class Registry(Protocol):
         """Raises Stale; NotFound if deleted meanwhile."""
 
     def delete_image(self, seen: Seen, actor: Actor) -> None:
-        """Row, properties, tags, members, locations soft-deleted; an outbox row for each location. Raises Stale, NotFound."""
+        """Row, properties, tags, members, locations soft-deleted; an outbox row for each location.
+
+        Raises Stale, NotFound.
+        """
 
     def add_tag(self, image_id: str, tag: str, quota: int, actor: Actor) -> None:
         """Idempotent. Raises NotFound; LimitExceeded if the image would have more than `quota` tags (-1: no limit)."""
@@ -247,7 +250,7 @@ class Registry(Protocol):
     def remove_member(self, image_id: str, member_id: str, actor: Actor) -> None:
         """Raises NotFound."""
 
-    # -- events, leases, service ----------------------------------------------------------------------------------------
+    # -- events, leases, service -------------------------------------------------------------------------------------
     def events_after(self, number: int, limit: int) -> Sequence[Event]:
         """In order of their numbers, which have no meaning but order."""
 

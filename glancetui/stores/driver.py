@@ -54,10 +54,13 @@ class Driver(Protocol):
         """Chunks of at most CHUNK bytes. Raises ObjectNotFound; ShortRead if the store ends early."""
 
     def open_file(self, location: Location) -> BinaryIO:
-        """The object as an unbuffered local file, for sendfile. Only with `capabilities.local_files`. Raises ObjectNotFound."""
+        """The object as an unbuffered local file, for sendfile. Only with `capabilities.local_files`.
+
+        Raises ObjectNotFound.
+        """
 
     def location_of(self, object_id: str) -> Location:
-        """Where `object_id` lies or would lie if committed now. Of several folders: the one that holds it, else the first."""
+        """Where `object_id` lies or would lie if committed now. Of several folders: its own, else the first."""
 
     def stat(self, location: Location) -> StoredObject:
         """Raises ObjectNotFound."""

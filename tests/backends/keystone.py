@@ -44,7 +44,8 @@ SETUP = """
 import os, openstack
 i = openstack.connect().identity
 project = i.create_project(name="service", domain_id="default")
-user = i.create_user(name="glance", password=os.environ["OS_PASSWORD"], domain_id="default", default_project_id=project.id)
+password = os.environ["OS_PASSWORD"]
+user = i.create_user(name="glance", password=password, domain_id="default", default_project_id=project.id)
 for name in ("admin", "service"):
     role = i.find_role(name) or i.create_role(name=name)
     i.assign_project_role_to_user(project, user, role)
@@ -113,12 +114,13 @@ def running_keystone(folder: Path, expiration: int = 14400) -> Iterator[Keystone
     conf.write_text(CONF.format(folder=folder, expiration=expiration))
     manage(venv, conf, url)
     (folder / "wsgi.py").write_text(
-        "from keystone.server.wsgi import initialize_public_application\napplication = initialize_public_application()\n"
+        "from keystone.server.wsgi import initialize_public_application\n"
+        "application = initialize_public_application()\n"
     )
     environment = {**os.environ, "OS_KEYSTONE_CONFIG_DIR": str(folder), "OS_KEYSTONE_CONFIG_FILES": str(conf)}
     command = [
-        str(venv / "bin/uwsgi"), "--http-socket", f"127.0.0.1:{port}", "--master", "--processes", "1", "--enable-threads",
-        "--wsgi-file", str(folder / "wsgi.py"), "--venv", str(venv), "--die-on-term", "--buffer-size", "65535",
+        str(venv / "bin/uwsgi"), "--http-socket", f"127.0.0.1:{port}", "--master", "--processes", "1",
+        "--enable-threads",        "--wsgi-file", str(folder / "wsgi.py"), "--venv", str(venv), "--die-on-term", "--buffer-size", "65535",
         "--add-header", "Connection: close",
     ]  # fmt: skip
     with (folder / "uwsgi.log").open("wb") as log:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,8 +115,9 @@ def basic_auth(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture(scope="module")
 def keystone_auth(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockClients]:
     folder = tmp_path_factory.mktemp("keystone")
-    with running_keystone(folder / "keystone") as keystone:
-        with running_server(folder, auth="keystone", config=keystone.service_options()) as server:
-            keystone.put_into_catalogue(server.endpoint)
-            users = {name: keystone.environment(name) for name in keystone.projects}
-            yield StockClients(venv, server.endpoint, keystone.environment(), users=users)
+    with ExitStack() as stack:
+        keystone = stack.enter_context(running_keystone(folder / "keystone"))
+        service = stack.enter_context(running_server(folder, auth="keystone", config=keystone.service_options()))
+        keystone.put_into_catalogue(service.endpoint)
+        users = {name: keystone.environment(name) for name in keystone.projects}
+        yield StockClients(venv, service.endpoint, keystone.environment(), users=users)
