@@ -120,8 +120,8 @@ def running_keystone(folder: Path, expiration: int = 14400) -> Iterator[Keystone
     environment = {**os.environ, "OS_KEYSTONE_CONFIG_DIR": str(folder), "OS_KEYSTONE_CONFIG_FILES": str(conf)}
     command = [
         str(venv / "bin/uwsgi"), "--http-socket", f"127.0.0.1:{port}", "--master", "--processes", "1",
-        "--enable-threads",        "--wsgi-file", str(folder / "wsgi.py"), "--venv", str(venv), "--die-on-term", "--buffer-size", "65535",
-        "--add-header", "Connection: close",
+        "--enable-threads", "--wsgi-file", str(folder / "wsgi.py"), "--venv", str(venv), "--die-on-term",
+        "--buffer-size", "65535", "--add-header", "Connection: close",
     ]  # fmt: skip
     with (folder / "uwsgi.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
