@@ -1,0 +1,149 @@
+"""What an endpoint told us, as immutable values.
+
+A server may be old, odd or hostile: fields of the wrong type become "unknown" here instead of failing later, and the
+document as it came stays beside them in `document`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+BASE_ATTRIBUTES = frozenset(
+    {
+        "id", "name", "status", "visibility", "protected", "os_hidden", "checksum", "os_hash_algo", "os_hash_value",
+        "owner", "size", "virtual_size", "container_format", "disk_format", "created_at", "updated_at", "tags",
+        "min_ram", "min_disk", "direct_url", "locations", "stores", "self", "file", "schema",
+    }
+)  # fmt: skip
+
+
+class RemoteImage(msgspec.Struct, frozen=True, kw_only=True):
+    """One image as an endpoint shows it. Sizes are bytes, `min_disk` GiB, `min_ram` MiB; times are UTC without zone."""
+
+    id: str
+    name: str | None = None
+    status: str = "unknown"
+    visibility: str = "unknown"
+    protected: bool = False
+    os_hidden: bool = False
+    checksum: str | None = None
+    os_hash_algo: str | None = None
+    os_hash_value: str | None = None
+    owner: str | None = None
+    size: int | None = None
+    virtual_size: int | None = None
+    container_format: str | None = None
+    disk_format: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    min_disk: int = 0
+    min_ram: int = 0
+    tags: tuple[str, ...] = ()
+    stores: tuple[str, ...] = ()  # empty where the endpoint has one store only
+    direct_url: str | None = None
+    properties: Mapping[str, str | None] = {}
+    etag: str | None = None  # of the answer that brought it, where the endpoint sends one
+    document: Mapping[str, object] = {}  # exactly as it came
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, object], etag: str | None = None) -> RemoteImage:
+        """Read the API's JSON object. `document` is kept, not copied."""
+        field = document.get
+        return cls(
+            id=text(field("id")) or "",
+            name=text(field("name")),
+            status=text(field("status")) or "unknown",
+            visibility=text(field("visibility")) or "unknown",
+            protected=field("protected") is True,
+            os_hidden=field("os_hidden") is True,
+            checksum=text(field("checksum")),
+            os_hash_algo=text(field("os_hash_algo")),
+            os_hash_value=text(field("os_hash_value")),
+            owner=text(field("owner")),
+            size=number(field("size")),
+            virtual_size=number(field("virtual_size")),
+            container_format=text(field("container_format")),
+            disk_format=text(field("disk_format")),
+            created_at=moment(field("created_at")),
+            updated_at=moment(field("updated_at")),
+            min_disk=number(field("min_disk")) or 0,
+            min_ram=number(field("min_ram")) or 0,
+            tags=texts(field("tags")),
+            stores=tuple(store for store in (text(field("stores")) or "").split(",") if store),
+            direct_url=text(field("direct_url")),
+            properties={key: text(value) for key, value in document.items() if key not in BASE_ATTRIBUTES},
+            etag=etag,
+            document=document,
+        )
+
+
+class RemoteMember(msgspec.Struct, frozen=True, kw_only=True):
+    image_id: str
+    member_id: str
+    status: str
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    document: Mapping[str, object] = {}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, object]) -> RemoteMember:
+        return cls(
+            image_id=text(document.get("image_id")) or "",
+            member_id=text(document.get("member_id")) or "",
+            status=text(document.get("status")) or "unknown",
+            created_at=moment(document.get("created_at")),
+            updated_at=moment(document.get("updated_at")),
+            document=document,
+        )
+
+
+class ApiVersion(msgspec.Struct, frozen=True, kw_only=True):
+    id: str  # "v2.17"
+    status: str  # CURRENT or SUPPORTED
+    url: str
+
+
+class RemoteStore(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of /v2/info/stores."""
+
+    id: str
+    description: str | None = None
+    default: bool = False
+    read_only: bool = False
+
+
+class Created(msgspec.Struct, frozen=True, kw_only=True):
+    """A new image and what its endpoint said it could do with it."""
+
+    image: RemoteImage
+    import_methods: tuple[str, ...] = ()
+    stores: tuple[str, ...] = ()
+
+
+def text(value: object) -> str | None:
+    """A string, or None for whatever is not one; numbers and booleans are spelled as JSON does."""
+    if value is None or isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
+
+
+def texts(value: object) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def moment(value: object) -> datetime | None:
+    """An ISO 8601 time as UTC without zone; None if it is not one."""
+    if not isinstance(value, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+        return parsed if parsed.tzinfo is None else parsed.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        return None
