@@ -1,0 +1,57 @@
+"""Who sees an image, and what becomes of a refusal: 403 to those who may see the image, absence to all others."""
+
+from __future__ import annotations
+
+from glancetui.errors import Forbidden, NotFound
+from glancetui.images.policy import Policy
+from glancetui.images.target import target_of
+from glancetui.model import Caller, Image, Viewer
+from glancetui.registry.interface import Actor, Registry
+
+# With the older default rules, which let everybody pass, owning the image is what protects it.
+_OWNERS_RULES = frozenset(
+    {"modify_image", "delete_image", "upload_image", "deactivate", "reactivate", "delete_image_location"}
+)
+
+
+def viewer_of(caller: Caller) -> Viewer:
+    return Viewer(project=caller.project, is_admin=caller.is_admin)
+
+
+def actor_of(caller: Caller) -> Actor:
+    return Actor(project=caller.project, user=caller.user, request_id=caller.request_id or None)
+
+
+def refuse_read_only(caller: Caller) -> None:
+    """Raises Forbidden for anonymous callers, who may only read."""
+    if caller.read_only:
+        raise Forbidden("You are not logged in, so you may only read. Send a token to change anything.")
+
+
+def absent(image_id: str) -> NotFound:
+    return NotFound(f"No image with id {image_id} is visible to you. Check the id, and the project of your token.")
+
+
+class Access:
+    def __init__(self, registry: Registry, policy: Policy) -> None:
+        self._registry, self._policy = registry, policy
+
+    def visible(self, caller: Caller, image_id: str) -> Image:
+        """The image as it is now. Raises NotFound where the caller may not see it."""
+        image = self._registry.image(image_id, viewer_of(caller))
+        if not self._policy.allows("get_image", caller, target_of(caller, image)):
+            raise absent(image_id)
+        return image
+
+    def forbid_or_hide(self, rule: str, caller: Caller, image: Image) -> None:
+        """Raises Forbidden where `rule` refuses; NotFound where `get_image` does so too."""
+        target = target_of(caller, image)
+        if self._policy.allows(rule, caller, target) and not self._is_anothers(rule, caller, image):
+            return
+        if not self._policy.allows("get_image", caller, target):
+            raise absent(image.id)
+        raise Forbidden(f"The policy rule {rule} does not let you do this to image {image.id}.")
+
+    def _is_anothers(self, rule: str, caller: Caller, image: Image) -> bool:
+        owns = image.owner is not None and image.owner == caller.project
+        return self._policy.legacy and rule in _OWNERS_RULES and not owns and not caller.is_admin

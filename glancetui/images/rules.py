@@ -1,0 +1,208 @@
+"""What may be done to images and by whom. Decides; the registry writes, and nothing here knows HTTP or SQL."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from glancetui.config.settings import Settings
+from glancetui.errors import BadRequest, Forbidden, Stale
+from glancetui.images.access import Access, actor_of, refuse_read_only, viewer_of
+from glancetui.images.members import Members
+from glancetui.images.patch import Operation, apply_patch
+from glancetui.images.policy import Policy
+from glancetui.images.properties import MAX_NAME, WRITABLE, refuse_reserved
+from glancetui.images.quotas import check_count
+from glancetui.images.schemas import Schemas
+from glancetui.images.target import ImageTarget, target_of
+from glancetui.model import Caller, Image, ImageLocation, ImageStatus
+from glancetui.registry.interface import ImageChange, ImageQuery, NewImage, Registry, Seen
+
+T = TypeVar("T")
+
+_ATTEMPTS = 10  # times a change is decided anew when others keep changing the image first
+_PROBE = Image(
+    id="",
+    status="active",
+    visibility="public",
+    created_at=datetime.min,
+    updated_at=datetime.min,
+)
+
+
+class ImagePage(msgspec.Struct, frozen=True, kw_only=True):
+    """`next_marker`: id to continue after; None where the page is the last."""
+
+    images: Sequence[Image]
+    next_marker: str | None
+
+
+class Images:
+    """The rules of images. Callable from many threads; holds no image between calls."""
+
+    def __init__(self, registry: Registry, policy: Policy, catalogue: object, settings: Settings) -> None:
+        self._registry, self._policy = registry, policy
+        self.catalogue = catalogue
+        self.settings = settings.images
+        self.schemas = Schemas(settings.images)
+        self._access = Access(registry, policy)
+        self.members = Members(registry, policy, self._access, settings.images.member_quota)
+
+    # -- seeing ------------------------------------------------------------------------------------------------------
+    def visible(self, caller: Caller, image_id: str) -> Image:
+        """The image as it is now. Raises NotFound where the caller may not see it."""
+        return self._access.visible(caller, image_id)
+
+    def forbid_or_hide(self, rule: str, caller: Caller, image: Image) -> None:
+        """Raises Forbidden where `rule` refuses; NotFound where `get_image` does so too."""
+        self._access.forbid_or_hide(rule, caller, image)
+
+    def show(self, caller: Caller, image_id: str) -> Image:
+        return self._access.visible(caller, image_id)
+
+    def page(self, caller: Caller, query: ImageQuery) -> ImagePage:
+        """One page through the caller's eyes, whatever viewer the query names. Raises Forbidden, BadRequest."""
+        self._policy.enforce("get_images", caller, _project_target(caller))
+        query = msgspec.structs.replace(query, viewer=viewer_of(caller))
+        if query.limit == 0:
+            return ImagePage(images=(), next_marker=None)
+        images = self._registry.page(query)
+        next_marker = images[-1].id if len(images) == query.limit else None
+        return ImagePage(images=self._allowed(caller, images), next_marker=next_marker)
+
+    def shown_locations(self, caller: Caller, image: Image) -> tuple[ImageLocation, ...]:
+        """The locations that the caller may be told of; none where `get_image_location` refuses."""
+        if not image.locations or not self._policy.allows("get_image_location", caller, target_of(caller, image)):
+            return ()
+        return image.locations
+
+    def _allowed(self, caller: Caller, images: Sequence[Image]) -> Sequence[Image]:
+        """Where `get_image` means what it means by default, the registry's view implies it up to the caller's role."""
+        if not self._policy.changed_by_operator("get_image"):
+            return images if self._policy.allows("get_image", caller, ImageTarget(_PROBE, None)) else ()
+        return [image for image in images if self._policy.allows("get_image", caller, target_of(caller, image))]
+
+    # -- changing ----------------------------------------------------------------------------------------------------
+    def create(self, caller: Caller, attributes: Mapping[str, Any]) -> Image:
+        """A queued image. `attributes` is what the client sent: a decoded JSON object.
+
+        Raises BadRequest, Forbidden, LimitExceeded, Duplicate.
+        """
+        refuse_read_only(caller)
+        _refuse_not_for_clients(attributes)
+        self.schemas.check_new(attributes)
+        tags = tuple(dict.fromkeys(attributes.get("tags", ())))
+        properties = {name: value for name, value in attributes.items() if name not in WRITABLE and name != "id"}
+        check_count("tags", self.settings.tag_quota, tags)
+        check_count("custom properties", self.settings.property_quota, properties)
+        owner = attributes.get("owner", caller.project)
+        self._permit_creating(caller, owner, attributes.get("visibility", "shared"))
+        base = {name: attributes[name] for name in WRITABLE & attributes.keys() - {"tags", "owner"}}
+        image_id = attributes.get("id") or str(uuid.uuid4())
+        new = NewImage(id=image_id, owner=owner, tags=tags, properties=properties, **base)
+        return self._registry.create_image(new, actor_of(caller))
+
+    def patch(self, caller: Caller, image_id: str, operations: Sequence[Operation]) -> Image:
+        """All operations or none. Raises NotFound, Forbidden, Conflict, LimitExceeded; Stale if others keep winning."""
+        refuse_read_only(caller)
+
+        def attempt() -> Image:
+            image = self._access.visible(caller, image_id)
+            if not operations:
+                return image
+            change = apply_patch(
+                image, operations, caller, self.settings, lambda rule: self.forbid_or_hide(rule, caller, image)
+            )
+            return self._registry.change_image(_seen(image), change, actor_of(caller))
+
+        return _settled(attempt)
+
+    def delete(self, caller: Caller, image_id: str) -> None:
+        """Raises NotFound; Forbidden also for a protected image."""
+        refuse_read_only(caller)
+
+        def attempt() -> None:
+            image = self._access.visible(caller, image_id)
+            self.forbid_or_hide("delete_image", caller, image)
+            if image.protected:
+                raise Forbidden(f"Image {image_id} is protected. Set protected to false first.")
+            self._registry.delete_image(_seen(image), actor_of(caller))
+
+        _settled(attempt)
+
+    def deactivate(self, caller: Caller, image_id: str) -> None:
+        """active → deactivated; nothing happens to one that is. Raises NotFound; Forbidden from any other status."""
+        self._switch(caller, image_id, "deactivate", ImageStatus.ACTIVE, ImageStatus.DEACTIVATED)
+
+    def reactivate(self, caller: Caller, image_id: str) -> None:
+        """deactivated → active; nothing happens to one that is. Raises NotFound; Forbidden from any other status."""
+        self._switch(caller, image_id, "reactivate", ImageStatus.DEACTIVATED, ImageStatus.ACTIVE)
+
+    def add_tag(self, caller: Caller, image_id: str, tag: str) -> None:
+        """Idempotent. Raises NotFound, Forbidden, BadRequest for a tag too long, LimitExceeded."""
+        refuse_read_only(caller)
+        if not tag or len(tag) > MAX_NAME or "\0" in tag:
+            raise BadRequest(f"A tag has 1 to {MAX_NAME} characters, none of them NUL.")
+        self.forbid_or_hide("modify_image", caller, self._access.visible(caller, image_id))
+        self._registry.add_tag(image_id, tag, self.settings.tag_quota, actor_of(caller))
+
+    def remove_tag(self, caller: Caller, image_id: str, tag: str) -> None:
+        """Raises NotFound, also for a tag that is not there; Forbidden."""
+        refuse_read_only(caller)
+        self.forbid_or_hide("modify_image", caller, self._access.visible(caller, image_id))
+        self._registry.remove_tag(image_id, tag, actor_of(caller))
+
+    def _permit_creating(self, caller: Caller, owner: str | None, visibility: str) -> None:
+        target: dict[str, object] = {"owner": owner, "visibility": visibility}
+        if owner is not None:
+            target["project_id"] = owner
+        self._policy.enforce("add_image", caller, target)
+        if self._policy.legacy and not caller.is_admin and owner != caller.project:
+            raise Forbidden("Only an administrator creates images for another project. Leave owner out.")
+        if visibility == "public":
+            self._policy.enforce("publicize_image", caller, target)
+        elif visibility == "community":
+            self._policy.enforce("communitize_image", caller, target)
+
+    def _switch(self, caller: Caller, image_id: str, rule: str, before: ImageStatus, after: ImageStatus) -> None:
+        refuse_read_only(caller)
+
+        def attempt() -> None:
+            image = self._access.visible(caller, image_id)
+            self.forbid_or_hide(rule, caller, image)
+            if image.status == after:
+                return
+            if image.status != before:
+                raise Forbidden(f"Image {image_id} is {image.status}; only one that is {before} can be {after}.")
+            self._registry.change_image(_seen(image), ImageChange(status=after), actor_of(caller))
+
+        _settled(attempt)
+
+
+def _seen(image: Image) -> Seen:
+    return Seen(image_id=image.id, revision=image.revision, updated_at=image.updated_at)
+
+
+def _settled(attempt: Callable[[], T]) -> T:
+    """What `attempt` yields once nobody else changes the image between its reading and writing. Raises Stale."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return attempt()
+        except Stale:
+            continue
+    return attempt()
+
+
+def _project_target(caller: Caller) -> dict[str, object]:
+    return {} if caller.project is None else {"project_id": caller.project}
+
+
+def _refuse_not_for_clients(attributes: Mapping[str, Any]) -> None:
+    for name in attributes:
+        if name == "locations":
+            raise Forbidden("Attribute locations is reserved for the service. Upload the data instead.")
+        refuse_reserved(name)
