@@ -1,0 +1,312 @@
+"""How bytes become an image.
+
+Intent row under a lease → bytes to the store under a temporary name, hashed and inspected as they pass → size, hash,
+format and quota checked → the store's commit → one transaction that makes the image active and clears the intent. A
+crash between any two of these leaves an active image or an intent that recovery undoes.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from types import TracebackType
+from typing import Protocol, Self
+
+import msgspec
+
+from glancetui.config.settings import Settings
+from glancetui.errors import (
+    BadRequest,
+    Conflict,
+    Duplicate,
+    Gone,
+    GlancetuiError,
+    LimitExceeded,
+    Stale,
+)
+from glancetui.formats.inspect import Inspector
+from glancetui.images.leases import Held, LeaseKeeper
+from glancetui.images.ring import Digests, HashThreads, Ring, Slot
+from glancetui.images.source import ByteSource
+from glancetui.model import Caller, Image, ImageLocation, ImageStatus, Location
+from glancetui.registry.interface import Actor, Intent, Published, Registry, Seen
+from glancetui.stores.catalogue import Catalogue
+from glancetui.stores.driver import Driver, Writer
+
+log = logging.getLogger(__name__)
+
+BEGIN_ATTEMPTS = 5  # other changes of the image may come between reading it and beginning; each is read anew
+RESERVED_STORES = "os_glance_"  # staging and tasks: folders that Glance calls stores, which hold no images
+
+
+class Rules(Protocol):
+    """What ingest needs of the image rules."""
+
+    def visible(self, caller: Caller, image_id: str) -> Image: ...
+
+    def forbid_or_hide(self, rule: str, caller: Caller, image: Image) -> None: ...
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How many bytes may come. `exact` is what was declared; `most` is what cap and quota leave."""
+
+    exact: int | None
+    most: int
+
+    def check(self, received: int) -> None:
+        """While bytes come: stops as soon as they are too many."""
+        if self.exact is not None and received > self.exact:
+            raise BadRequest(f"More data came than the {self.exact} bytes that were declared. Declare the true size.")
+        if received > self.most:
+            raise too_large(self.most)
+
+    def check_end(self, received: int) -> None:
+        if self.exact is not None and received != self.exact:
+            raise BadRequest(f"{received} bytes came where {self.exact} were declared. Send the data again.")
+
+
+def too_large(most: int) -> LimitExceeded:
+    return LimitExceeded(
+        f"No more than {most} bytes may be stored here by image_size_cap and the project's quota. "
+        "Delete other images or ask the operator for more."
+    )
+
+
+class Ingest:
+    """Takes uploads in. Callable from many threads, one upload each."""
+
+    def __init__(
+        self, images: Rules, registry: Registry, catalogue: Catalogue, settings: Settings, worker: str
+    ) -> None:
+        self._images = images
+        self._registry = registry
+        self._catalogue = catalogue
+        self._settings = settings
+        self._worker = worker
+        self._keeper = LeaseKeeper(registry, settings.upload_lease_seconds)
+
+    def upload(
+        self,
+        caller: Caller,
+        image_id: str,
+        source: ByteSource,
+        store: str | None = None,
+        declared_size: int | None = None,
+    ) -> Image:
+        """The image, active, with its bytes stored. Whatever is raised, nothing is left and the image is queued again."""
+        image = self._images.visible(caller, image_id)
+        self._images.forbid_or_hide("upload_image", caller, image)
+        driver = self._driver(store)
+        check_ready(image)
+        limits = self._limits(image, agreed_size(source.declared_size, declared_size))
+        actor = Actor(
+            project=caller.project, user=caller.user, request_id=caller.request_id, node=self._worker.partition("/")[0]
+        )
+        image, intent = self._begin(caller, image, driver, actor)
+        with self._keeper.hold(intent) as held, _Attempt(self._registry, self._keeper, held, driver, actor) as attempt:
+            return self._take_in(image, source, limits, driver, attempt)
+
+    def close(self) -> None:
+        self._keeper.close()
+
+    def _driver(self, store: str | None) -> Driver:
+        if store is not None and store.startswith(RESERVED_STORES):
+            raise BadRequest(f"The store {store} is reserved and takes no images. Choose one of /v2/info/stores.")
+        driver = self._catalogue[store or self._catalogue.default_store]
+        if not driver.capabilities.writes:
+            raise Gone(f"Store {driver.store_id} is read-only. Choose a store that takes images.")
+        return driver
+
+    def _limits(self, image: Image, exact: int | None) -> Limits:
+        most = min(self._settings.images.size_cap, self._quota_left(image))
+        if exact is not None and exact > most:
+            raise too_large(most)
+        return Limits(exact=exact, most=most)
+
+    def _quota_left(self, image: Image) -> int:
+        quota = self._settings.images.storage_quota
+        if not quota:
+            return self._settings.images.size_cap
+        return max(0, quota - self._registry.bytes_stored(image.owner))
+
+    def _begin(self, caller: Caller, image: Image, driver: Driver, actor: Actor) -> tuple[Image, Intent]:
+        for _ in range(BEGIN_ATTEMPTS):
+            seen = Seen(image_id=image.id, revision=image.revision, updated_at=image.updated_at)
+            lease = self._settings.upload_lease_seconds
+            try:
+                return image, self._registry.begin_upload(
+                    seen, driver.store_id, object_id_of(image), self._worker, lease, actor
+                )
+            except Stale:
+                image = self._images.visible(caller, image.id)
+                check_ready(image)
+        raise Conflict(f"Image {image.id} is being changed by others all the time. Send the data again.")
+
+    def _take_in(self, image: Image, source: ByteSource, limits: Limits, driver: Driver, attempt: _Attempt) -> Image:
+        rules = self._settings.images
+        inspector = Inspector(image.disk_format, image.container_format, rules)
+        digests = Digests(rules.hashing_algorithm)
+        with driver.open_writer(attempt.object_id, limits.exact) as writer:
+            size = _Stream(source, limits, attempt.held, writer, inspector, digests).run()
+            virtual_size = inspector.finish().virtual_size
+            limits.check_end(size)
+            self._check_quota(image, size)
+            location = attempt.commit(writer)
+        published = Published(
+            size=size,
+            checksum=digests.checksum,
+            os_hash_algo=digests.algorithm,
+            os_hash_value=digests.hash_value,
+            virtual_size=virtual_size,
+            location=self._row(location),
+        )
+        return attempt.publish(published)
+
+    def _check_quota(self, image: Image, size: int) -> None:
+        """Again at the end: other uploads of the project may have ended meanwhile."""
+        left = self._quota_left(image)
+        if size > left:
+            raise too_large(left)
+
+    def _row(self, location: Location) -> ImageLocation:
+        return ImageLocation(url=location.url, metadata={"store": location.store})
+
+
+class _Stream:
+    """One body on its way to the store."""
+
+    def __init__(
+        self,
+        source: ByteSource,
+        limits: Limits,
+        held: Held,
+        writer: Writer,
+        inspector: Inspector,
+        digests: Digests,
+    ) -> None:
+        self._source = source
+        self._limits = limits
+        self._held = held
+        self._writer = writer
+        self._inspector = inspector
+        self._digests = digests
+        self._received = 0
+
+    def run(self) -> int:
+        """Returns how many bytes came."""
+        ring = Ring()
+        users = len(self._digests.all) + 1
+        slot = ring.take(users)
+        if not self._fill(slot):
+            # The whole body is in one buffer: starting threads would cost more than they win.
+            self._digests.update(slot.content)
+            self._pass_on(slot)
+            return self._received
+        with HashThreads(self._digests.all, ring) as hashing:
+            more = True
+            while more:
+                hashing.show(slot)
+                self._pass_on(slot)
+                ring.let_go(slot)
+                slot = ring.take(users)
+                more = self._fill(slot)
+            hashing.show(slot)
+            self._pass_on(slot)
+        return self._received
+
+    def _fill(self, slot: Slot) -> bool:
+        """Reads until the slot is full; False: the body has ended."""
+        memory, filled, read_into = slot.memory, 0, self._source.read_into
+        while filled < len(memory):
+            count = read_into(memory[filled:])
+            self._held.check()
+            if count == 0:
+                break
+            filled += count
+            self._limits.check(self._received + filled)
+        slot.filled = filled
+        self._received += filled
+        return filled == len(memory)
+
+    def _pass_on(self, slot: Slot) -> None:
+        if slot.filled:
+            self._inspector.feed(slot.content)
+            self._writer.write(slot.content)
+
+
+class _Attempt:
+    """One attempt to give an image its bytes: leaving the block by an error undoes what it did, in an order that a crash
+    cannot hurt: first the bytes, then the intent."""
+
+    def __init__(self, registry: Registry, keeper: LeaseKeeper, held: Held, driver: Driver, actor: Actor) -> None:
+        self.held = held
+        self._registry = registry
+        self._keeper = keeper
+        self._driver = driver
+        self._actor = actor
+        self._committed = False
+
+    @property
+    def object_id(self) -> str:
+        return self.held.intent.object_id
+
+    def commit(self, writer: Writer) -> Location:
+        # An upload that another worker has taken over must not become visible; the lease is fresh for what follows.
+        self._keeper.renew(self.held)
+        self._committed = True
+        try:
+            return writer.commit()
+        except Duplicate:
+            self._committed = False  # what lies there under this name is not ours to remove
+            raise
+
+    def publish(self, published: Published) -> Image:
+        return self._registry.publish_upload(self.held.intent, published, self._actor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if error is None:
+            return
+        reason = str(error) if isinstance(error, GlancetuiError) else "The service failed; its log says why."
+        log.info("The upload of image %s failed: %s", self.held.intent.image_id, reason)
+        try:
+            self._undo(reason)
+        except Stale:
+            log.info("The upload of image %s is cleaned up by another worker.", self.held.intent.image_id)
+        except GlancetuiError as failure:
+            # The intent stays, and recovery undoes the upload when its lease has run out.
+            log.warning("The upload of image %s could not be undone yet: %s", self.held.intent.image_id, failure)
+
+    def _undo(self, reason: str) -> None:
+        if self._committed:
+            # Proof that the image was not published after all, by a transaction whose answer got lost: then the intent
+            # would be gone, Stale would be raised, and the bytes must stay.
+            self._keeper.renew(self.held)
+            self._driver.discard(self.object_id)
+        self._registry.abandon_upload(self.held.intent, reason, self._actor)
+
+
+def check_ready(image: Image) -> None:
+    if image.status != ImageStatus.QUEUED:
+        raise Conflict(f"Image {image.id} is {image.status}; data can be uploaded only while it is queued.")
+    unset = [name for name in ("disk_format", "container_format") if getattr(image, name) is None]
+    if unset:
+        raise BadRequest(f"Set {' and '.join(unset)} of image {image.id} before its data is uploaded.")
+
+
+def agreed_size(framed: int | None, declared: int | None) -> int | None:
+    """What the framing and the header say together. Raises BadRequest where they contradict each other."""
+    if framed is not None and declared is not None and framed != declared:
+        raise BadRequest(f"The body is {framed} bytes long, but {declared} were declared. Declare the true size.")
+    return declared if framed is None else framed
+
+
+def object_id_of(image: Image) -> str:
+    """The image's own id, as in Glance; after a failed attempt a fresh one.
+
+    A worker that was stopped for longer than its lease may still hold the old name when it wakes, and must not be able to
+    touch what a later attempt has stored.
+    """
+    return image.id if image.reason is None else str(uuid.uuid4())

@@ -1,0 +1,168 @@
+"""What makes it true that no image is stuck, no file is unknown to the registry, and no byte of a failed upload stays.
+
+Every step may be cut off at any line and repeated: the intent is taken over first (a late owner's publish then meets a
+higher fence), the bytes go second, the intent last.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from glancetui.errors import GlancetuiError, NotFound, Stale
+from glancetui.images.outbox import now
+from glancetui.images.worker import Worker, surely_dead
+from glancetui.model import Image, ImageStatus, StoredObject
+from glancetui.registry.interface import Actor, ImageChange, Intent, Registry, Seen
+from glancetui.stores.catalogue import Catalogue
+from glancetui.stores.driver import Driver
+
+log = logging.getLogger(__name__)
+
+BATCH = 1000
+LEASE_NAME = "recovery"
+PAUSE_EVERY = 100  # objects; a sweep of a large store must not be felt
+PAUSE_SECONDS = 0.02
+DIED = "The worker that received the data died or gave no sign of life in time. Send the data again."
+LEFT_SAVING = "An earlier service stopped while it received the data. Send the data again."
+
+
+class Recovered(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run did."""
+
+    uploads: int = 0  # intents undone
+    images: int = 0  # images that were saving without an intent
+    unfinished: int = 0  # temporary objects removed
+
+
+class Recovery:
+    """Run by every worker at start and from time to time. One instance a process, used by one thread."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        catalogue: Catalogue,
+        worker: Worker,
+        lease: float,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._registry = registry
+        self._catalogue = catalogue
+        self._worker = worker
+        self._lease = lease
+        self._clock = clock
+        self._actor = Actor(node=worker.node)
+        self._suspects: dict[tuple[str, StoredObject], datetime] = {}
+        self._reported: set[tuple[str, str]] = set()
+
+    def run_once(self) -> Recovered:
+        """Uploads of this node's dead workers at once; all else in the one worker that holds the lease for it."""
+        uploads = self._undo_all(self._of_dead_neighbours())
+        if self._registry.acquire_lease(LEASE_NAME, str(self._worker), self._lease) is None:
+            return Recovered(uploads=uploads)
+        return Recovered(
+            uploads=uploads + self._undo_all(self._registry.expired_intents(self._clock(), BATCH)),
+            images=sum(self._requeue(image) for image in self._registry.stuck_images(BATCH)),
+            unfinished=sum(self._remove_leftovers(driver) for driver in self._listable()),
+        )
+
+    def report_strangers(self, stop: threading.Event) -> int:
+        """Logs committed objects that the registry does not know, each once, and returns how many are new.
+
+        They are never removed here: a store beside a registry that was restored from yesterday's copy, or beside the wrong
+        one, is full of them.
+        """
+        return sum(self._report(driver, stop) for driver in self._listable())
+
+    def _of_dead_neighbours(self) -> Sequence[Intent]:
+        # Every live lease ends within one lease from now, so this asks for all intents.
+        every = self._registry.expired_intents(self._clock() + timedelta(seconds=2 * self._lease), BATCH)
+        return [intent for intent in every if surely_dead(intent.owner, self._worker)]
+
+    def _undo_all(self, intents: Iterable[Intent]) -> int:
+        return sum(self._undo(intent) for intent in intents)
+
+    def _undo(self, intent: Intent) -> bool:
+        try:
+            ours = self._registry.take_over(intent, str(self._worker), self._lease)
+            self._catalogue[ours.store].discard(ours.object_id)
+            self._registry.abandon_upload(ours, DIED, self._actor)
+        except Stale:
+            return False  # its owner lives after all, or another worker was first
+        except GlancetuiError as error:
+            # The intent stays, now ours; it is tried again when its lease has run out.
+            log.warning("The broken upload of image %s cannot be undone yet: %s", intent.image_id, error)
+            return False
+        log.warning("Undid the upload of image %s, which worker %s left unfinished.", intent.image_id, intent.owner)
+        return True
+
+    def _requeue(self, image: Image) -> bool:
+        """An image that an older service, which wrote no intents, left in saving; not one that this very moment begins."""
+        if image.updated_at > self._clock() - timedelta(seconds=self._lease):
+            return False
+        seen = Seen(image_id=image.id, revision=image.revision, updated_at=image.updated_at)
+        try:
+            self._registry.change_image(seen, ImageChange(status=ImageStatus.QUEUED), self._actor)
+        except (Stale, NotFound):
+            return False
+        log.warning("Image %s was saving without anybody sending data; it is queued again.", image.id)
+        return True
+
+    def _listable(self) -> list[Driver]:
+        drivers = [self._catalogue[store] for store in self._catalogue.ids()]
+        return [driver for driver in drivers if driver.capabilities.lists and driver.capabilities.writes]
+
+    def _remove_leftovers(self, driver: Driver) -> int:
+        """Temporary objects that no intent speaks of: since intents come before bytes, nobody is writing them.
+
+        One more guard, for a store that two registries share by mistake: an object must stay as it is for two leases.
+        """
+        try:
+            unfinished = list(driver.list_unfinished())
+            unknown = [stored for stored in unfinished if not self._known(driver, stored)]
+            ripe = [stored for stored in unknown if self._ripe(driver, stored)]
+            for stored in ripe:
+                driver.discard(stored.object_id)
+                log.warning("Removed an unfinished object %s that no upload speaks of.", stored.object_id)
+        except GlancetuiError as error:
+            log.warning("Store %s cannot be searched for unfinished objects: %s", driver.store_id, error)
+            return 0
+        present = {(driver.store_id, stored) for stored in unknown}
+        self._suspects = {
+            key: since for key, since in self._suspects.items() if key in present or key[0] != driver.store_id
+        }
+        return len(ripe)
+
+    def _ripe(self, driver: Driver, stored: StoredObject) -> bool:
+        since = self._suspects.setdefault((driver.store_id, stored), self._clock())
+        return self._clock() - since >= timedelta(seconds=2 * self._lease)
+
+    def _known(self, driver: Driver, stored: StoredObject) -> bool:
+        url = driver.location_of(stored.object_id).url
+        return self._registry.knows_object(driver.store_id, stored.object_id, url)
+
+    def _report(self, driver: Driver, stop: threading.Event) -> int:
+        found = 0
+        try:
+            for number, stored in enumerate(driver.list_objects(), 1):
+                if number % PAUSE_EVERY == 0 and stop.wait(PAUSE_SECONDS):
+                    break
+                found += self._is_new_stranger(driver, stored)
+        except GlancetuiError as error:
+            log.warning("Store %s cannot be searched for unknown objects: %s", driver.store_id, error)
+        return found
+
+    def _is_new_stranger(self, driver: Driver, stored: StoredObject) -> bool:
+        key = (driver.store_id, stored.object_id)
+        if key in self._reported or self._known(driver, stored):
+            return False
+        self._reported.add(key)
+        log.warning(
+            "Store %s holds %s (%d bytes), which the registry does not know. Check that this store belongs to this "
+            "registry, then remove it by hand.", driver.store_id, stored.object_id, stored.size,
+        )  # fmt: skip
+        return True
