@@ -1,0 +1,376 @@
+"""The Image API, call by call."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Self
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from glancetui.client import auth as authentication
+from glancetui.client.auth import Authentication, Caller
+from glancetui.client.cancel import CancelToken
+from glancetui.client.problems import Ambiguous, ServerFault, error_of
+from glancetui.client.query import ImageQuery, Page, merged
+from glancetui.client.transport import Address, Answer, BodySender, Transport, address_of, header_map, read_whole
+from glancetui.client.values import ApiVersion, Created, RemoteImage, RemoteMember, RemoteStore, text
+from glancetui.errors import BadRequest, NotFound
+
+UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
+PAGE_SIZE = 1000  # the most that a stock endpoint gives at once
+ERROR_BODY = 65_536  # bytes of an error's answer that are read
+
+
+class Client:
+    """One endpoint. Safe to use from many threads. Every method may raise a GlancetuiError; see `problems`.
+
+    `token`, where a method takes one, calls it off from another thread.
+    """
+
+    def __init__(self, transport: Transport, auth: Authentication) -> None:
+        self.transport = transport
+        self.auth = auth
+        self._address: Address | None = None
+
+    @classmethod
+    def at(cls, endpoint: str, transport: Transport | None = None) -> Self:
+        """A client without credentials: http://HOST:PORT, https://…, or unix:PATH."""
+        address = address_of(endpoint)
+        path = authentication.API_SUFFIX.sub("", address.path)
+        return cls(transport or Transport(), authentication.nobody(Address(address.origin, path)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self.transport.close()
+
+    # The endpoint
+
+    def address(self, token: CancelToken | None = None) -> Address:
+        """Where the Image API is; asked of the catalogue once."""
+        if self._address is None:
+            self._address = self.auth.endpoint(self.transport, token)
+        return self._address
+
+    def caller(self, token: CancelToken | None = None) -> Caller:
+        """Whom the endpoint takes us for."""
+        return self.auth.caller(self.transport, token)
+
+    def versions(self, token: CancelToken | None = None) -> tuple[ApiVersion, ...]:
+        """What the endpoint speaks, the current one first. Needs no credentials."""
+        address = self.address(token)
+        answer = self.transport.request(
+            "GET", address, "/versions", headers={"Accept": "application/json"}, token=token
+        )
+        if answer.status not in {200, 300}:
+            raise error_of(answer.status, answer.headers, answer.body, "GET", f"{address}/versions")
+        entries = document_of(answer, address).get("versions")
+        if not isinstance(entries, list):
+            raise ServerFault(f"{address} is no Image API: it lists no versions.")
+        found = [version_of(entry) for entry in entries if isinstance(entry, dict)]
+        return tuple(sorted(found, key=lambda version: version.status != "CURRENT"))
+
+    def stores(self, token: CancelToken | None = None) -> tuple[RemoteStore, ...]:
+        """The stores that may be named; empty where there is only one."""
+        try:
+            entries = self._document("GET", "/v2/info/stores", token=token).get("stores")
+        except NotFound:
+            return ()
+        return (
+            tuple(store_of(entry) for entry in entries if isinstance(entry, dict)) if isinstance(entries, list) else ()
+        )
+
+    def schema(self, name: str, token: CancelToken | None = None) -> Mapping[str, object]:
+        """A JSON schema, such as "image" or "members"."""
+        return self._document("GET", f"/v2/schemas/{path_part(name)}", token=token)
+
+    # Images
+
+    def page(
+        self,
+        query: ImageQuery,
+        after: str | None = None,
+        *,
+        limit: int = PAGE_SIZE,
+        etag: str | None = None,
+        token: CancelToken | None = None,
+    ) -> Page | None:
+        """The images beyond the image `after`, in the order of `query`; None: they are still those of `etag`.
+
+        Raises BadRequest when `after` has vanished.
+        """
+        target = "/v2/images?" + urlencode(query.parameters(limit, after), quote_via=quote)
+        answer = self._ask("GET", target, headers={"If-None-Match": etag} if etag else {}, token=token)
+        if answer.status == 304:
+            return None
+        entries = document_of(answer, self.address()).get("images")
+        if not isinstance(entries, list):
+            raise ServerFault(f"{self.address()} answered a list of images without images.")
+        images = tuple(RemoteImage.from_document(entry) for entry in entries if isinstance(entry, dict))
+        return Page(images=images, more=bool(images) and len(images) >= limit, etag=answer.headers.get("etag"))
+
+    def pages(
+        self, query: ImageQuery, *, page_size: int = PAGE_SIZE, token: CancelToken | None = None
+    ) -> Iterator[tuple[RemoteImage, ...]]:
+        """All images that the endpoint finds for `query`, page by page, each once."""
+        after: str | None = None
+        seen: set[str] = set()
+        while True:
+            page = self.page(query, after, limit=page_size, token=token)
+            if page is None:  # only ever the answer to an etag
+                return
+            fresh = tuple(image for image in page.images if image.id not in seen)
+            if page.images and not fresh:
+                # A stock endpoint repeats itself for ever where it sorts by what some images lack.
+                raise ServerFault("This endpoint repeats images in this order; sort by created_at or id instead.")
+            seen.update(image.id for image in fresh)
+            if fresh:
+                yield fresh
+            if not page.more:
+                return
+            after = page.images[-1].id
+
+    def images(
+        self, query: ImageQuery, *, page_size: int = PAGE_SIZE, token: CancelToken | None = None
+    ) -> Iterator[RemoteImage]:
+        """The images of `pages`, one by one; with `query.hidden_too`, hidden ones in their place among the others."""
+        if not query.hidden_too:
+            for page in self.pages(query, page_size=page_size, token=token):
+                yield from page
+            return
+        both = (query.only_hidden(hidden) for hidden in (False, True))
+        yield from merged(query, [self.images(each, page_size=page_size, token=token) for each in both])
+
+    def image(self, image_id: str, token: CancelToken | None = None) -> RemoteImage:
+        """Raises NotFound."""
+        return self._image("GET", f"/v2/images/{path_part(image_id)}", token=token)
+
+    def find_image(self, ref: str, token: CancelToken | None = None) -> RemoteImage:
+        """The image with an id, else the only one with that name, hidden ones included. Raises NotFound, Ambiguous."""
+        if UUID.fullmatch(ref):
+            with contextlib.suppress(NotFound):
+                return self.image(ref, token)
+        found = self.images_named(ref, token)
+        if not found:
+            raise NotFound(f"No image has the id or name {ref!r}, or it is not visible to you.")
+        if len(found) > 1:
+            raise Ambiguous("image", ref, tuple(image.id for image in found))
+        return found[0]
+
+    def images_named(self, name: str, token: CancelToken | None = None) -> tuple[RemoteImage, ...]:
+        """All images with exactly that name, hidden ones included."""
+        if not name:
+            raise BadRequest("An image's id or name cannot be empty.")
+        query = ImageQuery(params=(("name", f"eq:{name}" if ":" in name else name),), hidden_too=True)
+        return tuple(image for image in self.images(query, token=token) if image.name == name)
+
+    def create(self, attributes: Mapping[str, object], token: CancelToken | None = None) -> Created:
+        """A new image, `queued`, from base attributes and properties as the API names them."""
+        answer = self._send_json("POST", "/v2/images", attributes, token=token)
+        address = self.address()
+        return Created(
+            image=RemoteImage.from_document(document_of(answer, address), answer.headers.get("etag")),
+            import_methods=header_list(answer, "openstack-image-import-methods"),
+            stores=header_list(answer, "openstack-image-store-ids"),
+        )
+
+    def patch(
+        self,
+        image_id: str,
+        operations: Sequence[Mapping[str, object]],
+        *,
+        etag: str | None = None,
+        token: CancelToken | None = None,
+    ) -> RemoteImage:
+        """Apply JSON-patch operations, all or none. With `etag`, only if the image is still that one: else Stale."""
+        headers = {"Content-Type": PATCH_TYPE} | ({"If-Match": etag} if etag else {})
+        body = msgspec.json.encode(list(operations))
+        return self._image("PATCH", f"/v2/images/{path_part(image_id)}", body=body, headers=headers, token=token)
+
+    def delete(self, image_id: str, token: CancelToken | None = None) -> None:
+        """Raises NotFound, Forbidden (protected), Conflict (in use)."""
+        self._done("DELETE", f"/v2/images/{path_part(image_id)}", token=token)
+
+    def deactivate(self, image_id: str, token: CancelToken | None = None) -> None:
+        """Keep others from downloading it. Done already is done."""
+        self._done("POST", f"/v2/images/{path_part(image_id)}/actions/deactivate", token=token)
+
+    def reactivate(self, image_id: str, token: CancelToken | None = None) -> None:
+        """Undo `deactivate`. Done already is done."""
+        self._done("POST", f"/v2/images/{path_part(image_id)}/actions/reactivate", token=token)
+
+    def add_tag(self, image_id: str, tag: str, token: CancelToken | None = None) -> None:
+        """Done already is done."""
+        self._done("PUT", f"/v2/images/{path_part(image_id)}/tags/{path_part(tag)}", token=token)
+
+    def remove_tag(self, image_id: str, tag: str, token: CancelToken | None = None) -> None:
+        """Raises NotFound if the image lacks the tag."""
+        self._done("DELETE", f"/v2/images/{path_part(image_id)}/tags/{path_part(tag)}", token=token)
+
+    # Members
+
+    def members(self, image_id: str, token: CancelToken | None = None) -> tuple[RemoteMember, ...]:
+        """The projects that a shared image was offered to. Raises Forbidden for images that are not shared."""
+        entries = self._document("GET", f"/v2/images/{path_part(image_id)}/members", token=token).get("members")
+        found = entries if isinstance(entries, list) else []
+        return tuple(RemoteMember.from_document(entry) for entry in found if isinstance(entry, dict))
+
+    def member(self, image_id: str, project: str, token: CancelToken | None = None) -> RemoteMember:
+        """Raises NotFound."""
+        return RemoteMember.from_document(self._document("GET", member_path(image_id, project), token=token))
+
+    def add_member(self, image_id: str, project: str, token: CancelToken | None = None) -> RemoteMember:
+        """Offer an image to a project. Raises Conflict if that was done already."""
+        answer = self._send_json("POST", f"/v2/images/{path_part(image_id)}/members", {"member": project}, token=token)
+        return RemoteMember.from_document(document_of(answer, self.address()))
+
+    def remove_member(self, image_id: str, project: str, token: CancelToken | None = None) -> None:
+        """Raises NotFound if it is none."""
+        self._done("DELETE", member_path(image_id, project), token=token)
+
+    def answer_offer(self, image_id: str, project: str, status: str, token: CancelToken | None = None) -> RemoteMember:
+        """The member's own answer: accepted, rejected or pending."""
+        answer = self._send_json("PUT", member_path(image_id, project), {"status": status}, token=token)
+        return RemoteMember.from_document(document_of(answer, self.address()))
+
+    # Data
+
+    def send_data(
+        self, image_id: str, headers: Mapping[str, str], sender: BodySender, token: CancelToken | None = None
+    ) -> None:
+        """PUT …/file with a body that `sender` writes. `transfer.upload` is what most callers want."""
+        target = f"/v2/images/{path_part(image_id)}/file"
+        sent = {"Content-Type": "application/octet-stream", **headers}
+        with self._open("PUT", target, headers=sent, sender=sender, token=token) as response:
+            response.read()
+
+    @contextlib.contextmanager
+    def open_data(
+        self, image_id: str, *, offset: int = 0, end: int | None = None, token: CancelToken | None = None
+    ) -> Iterator[http.client.HTTPResponse]:
+        """GET …/file from byte `offset` to before `end`: 200, 206, or 204 (no data). `transfer.download` verifies."""
+        ranged = offset > 0 or end is not None
+        headers = {"Range": f"bytes={offset}-{'' if end is None else end - 1}"} if ranged else {}
+        with self._open("GET", f"/v2/images/{path_part(image_id)}/file", headers=headers, token=token) as response:
+            yield response
+
+    # How it is sent
+
+    @contextlib.contextmanager
+    def _open(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        sender: BodySender | None = None,
+        token: CancelToken | None = None,
+    ) -> Iterator[http.client.HTTPResponse]:
+        """A request with credentials. A refused token is renewed once, where the body can be sent again."""
+        address = self.address(token)
+        for attempt in (1, 2):
+            credentials = self.auth.headers(self.transport, token)
+            sent = {"Accept": "application/json", **(headers or {}), **credentials}
+            with self.transport.open(
+                method, address, target, headers=sent, body=body, sender=sender, token=token
+            ) as response:
+                if response.status < 300 or response.status == 304:
+                    yield response
+                    return
+                problem = error_of(
+                    response.status,
+                    header_map(response),
+                    response.read(ERROR_BODY),
+                    method,
+                    f"{address}{target}",
+                )
+                response.close()
+            again = response.status == 401 and attempt == 1 and sender is None and self.auth.refused(credentials)
+            if not again:
+                raise problem
+
+    def _ask(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        token: CancelToken | None = None,
+    ) -> Answer:
+        with self._open(method, target, headers=headers, body=body, token=token) as response:
+            return read_whole(response, self.address(token))
+
+    def _document(self, method: str, target: str, token: CancelToken | None = None) -> Mapping[str, object]:
+        return document_of(self._ask(method, target, token=token), self.address())
+
+    def _send_json(self, method: str, target: str, value: object, token: CancelToken | None = None) -> Answer:
+        headers = {"Content-Type": "application/json"}
+        return self._ask(method, target, headers=headers, body=msgspec.json.encode(value), token=token)
+
+    def _image(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        token: CancelToken | None = None,
+    ) -> RemoteImage:
+        answer = self._ask(method, target, headers=headers, body=body, token=token)
+        return RemoteImage.from_document(document_of(answer, self.address()), answer.headers.get("etag"))
+
+    def _done(self, method: str, target: str, token: CancelToken | None = None) -> None:
+        self._ask(method, target, token=token)
+
+
+def path_part(value: str) -> str:
+    """One segment of a path, whatever the value holds. Dots alone would climb, so they are spelled out."""
+    if not value:
+        raise BadRequest("An id or name cannot be empty.")
+    return quote(value, safe="") if value.strip(".") else value.replace(".", "%2E")
+
+
+def member_path(image_id: str, project: str) -> str:
+    return f"/v2/images/{path_part(image_id)}/members/{path_part(project)}"
+
+
+def document_of(answer: Answer, address: Address) -> dict[str, object]:
+    """The JSON object in an answer. Raises ServerFault."""
+    try:
+        return msgspec.json.decode(answer.body, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ServerFault(f"{address} answered with something that is no JSON object. Is it an Image API?") from error
+
+
+def header_list(answer: Answer, name: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in answer.headers.get(name, "").split(",") if part.strip())
+
+
+def version_of(entry: Mapping[str, object]) -> ApiVersion:
+    links = entry.get("links")
+    first = links[0] if isinstance(links, list) and links and isinstance(links[0], dict) else {}
+    return ApiVersion(
+        id=text(entry.get("id")) or "", status=text(entry.get("status")) or "", url=text(first.get("href")) or ""
+    )
+
+
+def store_of(entry: Mapping[str, object]) -> RemoteStore:
+    """Flags of a store are strings on the wire, there only where true."""
+    return RemoteStore(
+        id=text(entry.get("id")) or "",
+        description=text(entry.get("description")),
+        default=text(entry.get("default")) == "true",
+        read_only=text(entry.get("read-only")) == "true",
+    )
