@@ -15,7 +15,10 @@ AuthMode = Literal["none", "basic", "keystone", "headers"]
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One configured backend. `options` holds the driver's own options, glance_store's names, parsed values."""
+    """One configured backend. `options` holds the driver's own options by glance_store's names, as typed values.
+
+    filesystem_store_file_perm is permission bits (0o640, not 640); filesystem_store_datadirs entries are `/path:priority`.
+    """
 
     id: str
     kind: str  # file, swift, rbd, vmware, http, s3, sftp, cinder
@@ -38,7 +41,7 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True):
     )  # fmt: skip
     vmdk_allowed_types: tuple[str, ...] = ("streamOptimized", "monolithicSparse")  # [image_format] vmdk_allowed_types
     require_image_format_match: bool = True  # [image_format]
-    gpt_safety_checks_nonfatal: bool = True  # [image_format]
+    gpt_safety_checks_nonfatal: tuple[str, ...] = ()  # [image_format]; of "mbr", "gptmbr"
     show_multiple_locations: bool = False
     show_image_direct_url: bool = False
     limit_param_default: int = 25
@@ -89,6 +92,11 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     disable_by_file_path: Path | None = Path("/etc/glance/healthcheck_disable")
     enable_proxy_headers_parsing: bool = False
     cors_allowed_origins: tuple[str, ...] = ()
+    cors_allow_credentials: bool = True
+    cors_expose_headers: tuple[str, ...] = ()
+    cors_max_age: int = 3600
+    cors_allow_methods: tuple[str, ...] = ("GET", "PUT", "POST", "DELETE", "PATCH")
+    cors_allow_headers: tuple[str, ...] = ()
     image_cache: bool = False  # image_cache_dir is set: decides the announced versions
 
 
@@ -111,6 +119,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     images: ImageSettings = ImageSettings()
     policy: PolicySettings = PolicySettings()
     enabled_import_methods: tuple[str, ...] = ()  # announced on create; empty until import exists here
+    staging_dir: Path | None = None  # data before import; None only in tests
     debug: bool = False
     log_file: Path | None = None
     upload_lease_seconds: float = 60.0  # an upload whose worker gives no sign of life for so long is undone

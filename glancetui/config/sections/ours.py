@@ -1,0 +1,87 @@
+"""Options of [glancetui]: what Glance has no name for."""
+
+from __future__ import annotations
+
+from glancetui.config.kinds import Kind
+from glancetui.config.option import Option, Section
+
+
+GLANCETUI = Section(
+    "glancetui",
+    "What Glance has no name for.",
+    (
+        Option(
+            "data_dir",
+            Kind.TEXT,
+            None,
+            "Folder of the service's own data: SQLite database, single store, staging, cache.",
+            shown_default="$GLANCETUI_DATA_DIR, else the platform's folder for user data",
+        ),
+        Option(
+            "auth",
+            Kind.TEXT,
+            None,
+            "Who callers are: none (loopback and unix sockets only; every caller is administrator), basic (passwords in htpasswd_file), keystone (tokens), headers (identity headers of a trusted proxy). Not set: [paste_deploy] flavor decides.",
+            choices=("none", "basic", "keystone", "headers"),
+        ),
+        Option("listen", Kind.LIST, ["127.0.0.1:9292"], "Addresses to serve on: HOST:PORT, [IPv6]:PORT or unix:PATH."),
+        Option("workers", Kind.INTEGER, 1, "Processes that serve requests.", minimum=1, maximum=1024),
+        Option("htpasswd_file", Kind.TEXT, None, "Names and bcrypt hashes of passwords, for auth = basic."),
+        Option("identity_file", Kind.TEXT, None, "Lines `user:project:role,role`, for auth = basic."),
+        Option(
+            "trusted_peers",
+            Kind.LIST,
+            [],
+            "Addresses or networks that may send identity headers, for auth = headers; unix sockets always may.",
+        ),
+        Option("max_header_bytes", Kind.SIZE, 65536, "Largest head of a request; beyond it 431.", minimum=4096),
+        Option(
+            "max_json_bytes",
+            Kind.SIZE,
+            1048576,
+            "Largest body of a request that is no image; beyond it 413.",
+            minimum=4096,
+        ),
+        Option("max_json_depth", Kind.INTEGER, 32, "Deepest nesting of a JSON body.", minimum=4),
+        Option("max_filters", Kind.INTEGER, 64, "Most filters of a listing.", minimum=1),
+        Option("max_patch_operations", Kind.INTEGER, 512, "Most operations of a PATCH.", minimum=1),
+        Option(
+            "max_uploads",
+            Kind.INTEGER,
+            64,
+            "Uploads that a worker takes at once; beyond it 503 with Retry-After.",
+            minimum=1,
+        ),
+        Option("body_idle_seconds", Kind.NUMBER, 60.0, "Seconds after which a silent sender is given up.", minimum=0.1),
+        Option(
+            "send_idle_seconds",
+            Kind.NUMBER,
+            120.0,
+            "Seconds after which a receiver that takes nothing is given up.",
+            minimum=0.1,
+        ),
+        Option("drain_seconds", Kind.NUMBER, 30.0, "Seconds that running requests get after SIGTERM.", minimum=0),
+        Option(
+            "upload_lease_seconds",
+            Kind.NUMBER,
+            60.0,
+            "Seconds without a sign of life after which an upload counts as abandoned and is undone.",
+            minimum=1,
+        ),
+        Option("database_busy_seconds", Kind.NUMBER, 30.0, "Longest wait for SQLite's one writer.", minimum=0),
+        Option(
+            "upgrade",
+            Kind.BOOLEAN,
+            None,
+            "Bring the database's schema up to date at start. Not set: only for the data folder's own SQLite.",
+            shown_default="true for the data folder's own SQLite, else false",
+        ),
+        Option(
+            "adopt",
+            Kind.BOOLEAN,
+            None,
+            "Take over a database of Glance at start. Not set: only for the data folder's own SQLite.",
+            shown_default="true for the data folder's own SQLite, else false",
+        ),
+    ),
+)
