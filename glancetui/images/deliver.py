@@ -7,13 +7,14 @@ import os
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 import msgspec
 
 from glancetui.config.settings import Settings
 from glancetui.errors import BadRequest, Forbidden, GlancetuiError, ObjectNotFound, ShortRead, StoreUnavailable
 from glancetui.images.ranges import Span, parse_content_range, parse_range
+from glancetui.images.rules import Images
 from glancetui.model import Caller, Image, ImageLocation, ImageStatus, Location
 from glancetui.stores.catalogue import Catalogue
 from glancetui.stores.driver import Driver
@@ -22,14 +23,6 @@ log = logging.getLogger(__name__)
 
 READABLE = frozenset({ImageStatus.ACTIVE, ImageStatus.DEACTIVATED})
 Chunks = Generator[bytes, None, None]
-
-
-class Rules(Protocol):
-    """What deliver needs of the image rules."""
-
-    def visible(self, caller: Caller, image_id: str) -> Image: ...
-
-    def forbid_or_hide(self, rule: str, caller: Caller, image: Image) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +34,7 @@ class Delivery:
     count: int
     partial: bool  # a range was asked for, even if it covers everything
     checksum: str | None
+    etag: str | None  # the same for the same bytes
     file: BinaryIO | None = None
     chunks: Chunks | None = None
 
@@ -69,7 +63,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 class Deliver:
     """Opens images for reading. Callable from many threads."""
 
-    def __init__(self, images: Rules, catalogue: Catalogue, settings: Settings) -> None:
+    def __init__(self, images: Images, catalogue: Catalogue, settings: Settings) -> None:
         self._images = images
         self._catalogue = catalogue
         self._multi_store = settings.multi_store
@@ -83,7 +77,7 @@ class Deliver:
         content_range_header: str | None = None,
         prefer: str | None = None,
     ) -> Delivery | None:
-        """None: there is no data, or no store holds it any more. Raises RangeNotSatisfiable, StoreUnavailable, ShortRead."""
+        """None: there is no data, or no store holds it. Raises RangeNotSatisfiable, StoreUnavailable, ShortRead."""
         image = self._images.visible(caller, image_id)
         self._images.forbid_or_hide("download_image", caller, image)
         preferred = self._preferred(caller, image, prefer)
@@ -189,14 +183,18 @@ def relay(image_id: str, copies: Sequence[Copy], span: Span) -> Chunks:
                 for chunk in reader:
                     sent += len(chunk)
                     yield chunk
-            if sent < span.count:
-                raise ShortRead(copy.location.store, image_id, sent, span.count)
+            check_whole(copy, image_id, sent, span)
         except (ObjectNotFound, StoreUnavailable, ShortRead) as error:
             if not left:
                 raise
             log.error("Image %s goes on from its next copy after %d bytes: %s", image_id, sent, error)  # noqa: TRY400
         else:
             return
+
+
+def check_whole(copy: Copy, image_id: str, sent: int, span: Span) -> None:
+    if sent < span.count:
+        raise ShortRead(copy.location.store, image_id, sent, span.count)
 
 
 def _delivery(wanted: Wanted, *, file: BinaryIO | None = None, chunks: Chunks | None = None) -> Delivery:
@@ -206,6 +204,7 @@ def _delivery(wanted: Wanted, *, file: BinaryIO | None = None, chunks: Chunks | 
         count=wanted.span.count,
         partial=wanted.partial,
         checksum=wanted.image.checksum,
+        etag=wanted.image.os_hash_value or wanted.image.checksum,
         file=file,
         chunks=chunks,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import uuid
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import msgspec
 
@@ -19,14 +19,16 @@ from glancetui.errors import (
     BadRequest,
     Conflict,
     Duplicate,
-    Gone,
     GlancetuiError,
+    Gone,
     LimitExceeded,
     Stale,
 )
 from glancetui.formats.inspect import Inspector
+from glancetui.images.access import actor_of, refuse_read_only
 from glancetui.images.leases import Held, LeaseKeeper
 from glancetui.images.ring import Digests, HashThreads, Ring, Slot
+from glancetui.images.rules import Images
 from glancetui.images.source import ByteSource
 from glancetui.model import Caller, Image, ImageLocation, ImageStatus, Location
 from glancetui.registry.interface import Actor, Intent, Published, Registry, Seen
@@ -37,14 +39,6 @@ log = logging.getLogger(__name__)
 
 BEGIN_ATTEMPTS = 5  # other changes of the image may come between reading it and beginning; each is read anew
 RESERVED_STORES = "os_glance_"  # staging and tasks: folders that Glance calls stores, which hold no images
-
-
-class Rules(Protocol):
-    """What ingest needs of the image rules."""
-
-    def visible(self, caller: Caller, image_id: str) -> Image: ...
-
-    def forbid_or_hide(self, rule: str, caller: Caller, image: Image) -> None: ...
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +70,7 @@ class Ingest:
     """Takes uploads in. Callable from many threads, one upload each."""
 
     def __init__(
-        self, images: Rules, registry: Registry, catalogue: Catalogue, settings: Settings, worker: str
+        self, images: Images, registry: Registry, catalogue: Catalogue, settings: Settings, worker: str
     ) -> None:
         self._images = images
         self._registry = registry
@@ -93,15 +87,14 @@ class Ingest:
         store: str | None = None,
         declared_size: int | None = None,
     ) -> Image:
-        """The image, active, with its bytes stored. Whatever is raised, nothing is left and the image is queued again."""
+        """The image, active, with its bytes stored. Whatever is raised, no byte is left and the image is queued again."""
+        refuse_read_only(caller)
         image = self._images.visible(caller, image_id)
         self._images.forbid_or_hide("upload_image", caller, image)
         driver = self._driver(store)
         check_ready(image)
         limits = self._limits(image, agreed_size(source.declared_size, declared_size))
-        actor = Actor(
-            project=caller.project, user=caller.user, request_id=caller.request_id, node=self._worker.partition("/")[0]
-        )
+        actor = actor_of(caller)
         image, intent = self._begin(caller, image, driver, actor)
         with self._keeper.hold(intent) as held, _Attempt(self._registry, self._keeper, held, driver, actor) as attempt:
             return self._take_in(image, source, limits, driver, attempt)
@@ -235,8 +228,7 @@ class _Stream:
 
 
 class _Attempt:
-    """One attempt to give an image its bytes: leaving the block by an error undoes what it did, in an order that a crash
-    cannot hurt: first the bytes, then the intent."""
+    """One attempt to give an image its bytes. Leaving the block by an error undoes it: first the bytes, then the intent."""
 
     def __init__(self, registry: Registry, keeper: LeaseKeeper, held: Held, driver: Driver, actor: Actor) -> None:
         self.held = held
@@ -306,7 +298,7 @@ def agreed_size(framed: int | None, declared: int | None) -> int | None:
 def object_id_of(image: Image) -> str:
     """The image's own id, as in Glance; after a failed attempt a fresh one.
 
-    A worker that was stopped for longer than its lease may still hold the old name when it wakes, and must not be able to
-    touch what a later attempt has stored.
+    A worker that was stopped for longer than its lease may still hold the old name when it wakes, and must not be able
+    to touch what a later attempt has stored.
     """
     return image.id if image.reason is None else str(uuid.uuid4())

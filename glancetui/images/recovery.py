@@ -1,4 +1,4 @@
-"""What makes it true that no image is stuck, no file is unknown to the registry, and no byte of a failed upload stays.
+"""What makes it true that no image is stuck and no byte of a failed upload stays.
 
 Every step may be cut off at any line and repeated: the intent is taken over first (a late owner's publish then meets a
 higher fence), the bytes go second, the intent last.
@@ -7,7 +7,6 @@ higher fence), the bytes go second, the intent last.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -25,8 +24,6 @@ log = logging.getLogger(__name__)
 
 BATCH = 1000
 LEASE_NAME = "recovery"
-PAUSE_EVERY = 100  # objects; a sweep of a large store must not be felt
-PAUSE_SECONDS = 0.02
 DIED = "The worker that received the data died or gave no sign of life in time. Send the data again."
 LEFT_SAVING = "An earlier service stopped while it received the data. Send the data again."
 
@@ -37,6 +34,10 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     uploads: int = 0  # intents undone
     images: int = 0  # images that were saving without an intent
     unfinished: int = 0  # temporary objects removed
+
+    @property
+    def total(self) -> int:
+        return self.uploads + self.images + self.unfinished
 
 
 class Recovery:
@@ -57,7 +58,6 @@ class Recovery:
         self._clock = clock
         self._actor = Actor(node=worker.node)
         self._suspects: dict[tuple[str, StoredObject], datetime] = {}
-        self._reported: set[tuple[str, str]] = set()
 
     def run_once(self) -> Recovered:
         """Uploads of this node's dead workers at once; all else in the one worker that holds the lease for it."""
@@ -69,14 +69,6 @@ class Recovery:
             images=sum(self._requeue(image) for image in self._registry.stuck_images(BATCH)),
             unfinished=sum(self._remove_leftovers(driver) for driver in self._listable()),
         )
-
-    def report_strangers(self, stop: threading.Event) -> int:
-        """Logs committed objects that the registry does not know, each once, and returns how many are new.
-
-        They are never removed here: a store beside a registry that was restored from yesterday's copy, or beside the wrong
-        one, is full of them.
-        """
-        return sum(self._report(driver, stop) for driver in self._listable())
 
     def _of_dead_neighbours(self) -> Sequence[Intent]:
         # Every live lease ends within one lease from now, so this asks for all intents.
@@ -101,7 +93,7 @@ class Recovery:
         return True
 
     def _requeue(self, image: Image) -> bool:
-        """An image that an older service, which wrote no intents, left in saving; not one that this very moment begins."""
+        """An image that an older service, which wrote no intents, left in saving: nothing has happened to it for a lease."""
         if image.updated_at > self._clock() - timedelta(seconds=self._lease):
             return False
         seen = Seen(image_id=image.id, revision=image.revision, updated_at=image.updated_at)
@@ -144,25 +136,3 @@ class Recovery:
     def _known(self, driver: Driver, stored: StoredObject) -> bool:
         url = driver.location_of(stored.object_id).url
         return self._registry.knows_object(driver.store_id, stored.object_id, url)
-
-    def _report(self, driver: Driver, stop: threading.Event) -> int:
-        found = 0
-        try:
-            for number, stored in enumerate(driver.list_objects(), 1):
-                if number % PAUSE_EVERY == 0 and stop.wait(PAUSE_SECONDS):
-                    break
-                found += self._is_new_stranger(driver, stored)
-        except GlancetuiError as error:
-            log.warning("Store %s cannot be searched for unknown objects: %s", driver.store_id, error)
-        return found
-
-    def _is_new_stranger(self, driver: Driver, stored: StoredObject) -> bool:
-        key = (driver.store_id, stored.object_id)
-        if key in self._reported or self._known(driver, stored):
-            return False
-        self._reported.add(key)
-        log.warning(
-            "Store %s holds %s (%d bytes), which the registry does not know. Check that this store belongs to this "
-            "registry, then remove it by hand.", driver.store_id, stored.object_id, stored.size,
-        )  # fmt: skip
-        return True

@@ -1,4 +1,4 @@
-"""Who a worker is, in a name that outlives it: other workers of the node can tell from the name alone that it is dead."""
+"""Who a worker is, in a name that outlives it: from it the other workers of the node can tell that it is dead."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def parse(name: str) -> Worker | None:
 
 
 def surely_dead(name: str, me: Worker) -> bool:
-    """Whether the worker of this name can never act again, as seen from `me`. In doubt False: then its lease decides."""
+    """Whether the worker of this name can never act again, as `me` sees it. In doubt False: then its lease decides."""
     other = parse(name)
     if other is None or other.node != me.node or UNKNOWN in {other.boot, me.boot}:
         return False
@@ -76,7 +76,7 @@ def _namespace() -> str:
 
 
 def _start(pid: int) -> str | None:
-    """Field 22 of /proc/PID/stat. A process that has ended but is not yet waited for counts as gone: its start is "Z"."""
+    """Field 22 of /proc/PID/stat. A process that has ended but is not waited for yet counts as gone: its start is "Z"."""
     try:
         fields = (PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
     except OSError:

@@ -1,0 +1,112 @@
+"""Compares stores and registry, a piece at a time, and logs what contradicts: objects that nobody knows, images whose
+bytes are missing. It removes nothing: a store beside a registry that was restored from yesterday's copy, or beside the
+wrong one, is full of strangers, and a folder that is not mounted looks like lost bytes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterator
+
+from glancetui.errors import GlancetuiError, NotFound, ObjectNotFound
+from glancetui.model import Image, ImageLocation, StoredObject, Viewer
+from glancetui.registry.interface import ImageQuery, OneOf, Registry, Sort
+from glancetui.stores.catalogue import Catalogue
+from glancetui.stores.driver import Driver
+
+log = logging.getLogger(__name__)
+
+EVERYTHING = Viewer(project=None, is_admin=True)
+PAGE = 100
+
+
+class Patrol:
+    """Used by one thread. Its rounds begin anew when they have come to the end."""
+
+    def __init__(self, registry: Registry, catalogue: Catalogue) -> None:
+        self._registry = registry
+        self._catalogue = catalogue
+        self._round: Iterator[None] = iter(())
+        self._reported: set[tuple[str, str]] = set()  # each contradiction is logged once by a process
+
+    def step(self, limit: int) -> bool:
+        """Looks at the next `limit` objects or images. False: this round has ended; the next step begins another."""
+        done = sum(1 for _ in itertools.islice(self._round, limit))
+        if done < limit:
+            self._round = itertools.chain(self._strangers(), self._losses())
+        return done == limit
+
+    def _strangers(self) -> Iterator[None]:
+        for store in self._catalogue.ids():
+            driver = self._catalogue[store]
+            if driver.capabilities.lists and driver.capabilities.writes:
+                yield from self._strangers_in(driver)
+
+    def _strangers_in(self, driver: Driver) -> Iterator[None]:
+        try:
+            for stored in driver.list_objects():
+                self._look_up(driver, stored)
+                yield
+        except GlancetuiError as error:
+            log.warning("Store %s cannot be compared with the registry now: %s", driver.store_id, error)
+
+    def _look_up(self, driver: Driver, stored: StoredObject) -> None:
+        # Listed first, asked about after: since an intent comes before its bytes, what is unknown now is nobody's.
+        url = driver.location_of(stored.object_id).url
+        key = (driver.store_id, stored.object_id)
+        if key in self._reported or self._registry.knows_object(driver.store_id, stored.object_id, url):
+            return
+        self._reported.add(key)
+        log.warning(
+            "Store %s holds %s (%d bytes), which the registry does not know. Check that store and registry belong "
+            "together before you remove it.", driver.store_id, stored.object_id, stored.size,
+        )  # fmt: skip
+
+    def _losses(self) -> Iterator[None]:
+        for hidden in (False, True):
+            for image in self._images(hidden=hidden):
+                for row in image.locations:
+                    self._stat(image, row)
+                yield
+
+    def _images(self, *, hidden: bool) -> Iterator[Image]:
+        marker: str | None = None
+        while True:
+            query = ImageQuery(
+                viewer=EVERYTHING, limit=PAGE, sort=(Sort("id", "asc"),), marker=marker, visibility="all",
+                os_hidden=hidden, filters=(OneOf(field="status", values=("active", "deactivated")),),
+            )  # fmt: skip
+            page = self._registry.page(query)
+            yield from page
+            if len(page) < PAGE:
+                return
+            marker = page[-1].id
+
+    def _stat(self, image: Image, row: ImageLocation) -> None:
+        try:
+            location = self._catalogue.location(row)
+            size = self._catalogue[location.store].stat(location).size
+        except ObjectNotFound:
+            self._report_loss(image, row, "is missing")
+        except GlancetuiError as error:
+            log.debug("Image %s cannot be looked at now: %s", image.id, error)
+        else:
+            if image.size is not None and size != image.size:
+                self._report_loss(image, row, f"has {size} bytes")
+
+    def _report_loss(self, image: Image, row: ImageLocation, what: str) -> None:
+        if (image.id, row.url) in self._reported or self._is_gone(image):
+            return
+        self._reported.add((image.id, row.url))
+        log.error(
+            "The copy of image %s (%s bytes) at %s %s. Bring it back, or delete the image.",
+            image.id, image.size, row.url, what,
+        )  # fmt: skip
+
+    def _is_gone(self, image: Image) -> bool:
+        try:
+            self._registry.image(image.id, EVERYTHING)
+        except NotFound:
+            return True  # deleted since the page was read, and its bytes with it
+        return False

@@ -1,0 +1,81 @@
+"""What a worker does beside answering: undoing broken uploads, removing the bytes of deleted images, comparing stores
+and registry. One thread in each worker; leases and claims in the registry keep workers and nodes apart.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from glancetui.images.outbox import Outbox
+from glancetui.images.patrol import Patrol
+from glancetui.images.recovery import Recovery
+from glancetui.registry.interface import Registry
+
+log = logging.getLogger(__name__)
+
+OUTBOX_SECONDS = 5.0  # for entries whose wake-up went to another process, or that were postponed
+PATROL_LEASE = "patrol"
+PATROL_PIECE = 500  # objects or images looked at in one go
+
+
+class Housekeeping:
+    """Start after forking; `stop` returns when the piece in hand is done."""
+
+    def __init__(
+        self, registry: Registry, recovery: Recovery, outbox: Outbox, patrol: Patrol, worker: str, lease: float
+    ) -> None:
+        self._registry = registry
+        self._recovery = recovery
+        self._outbox = outbox
+        self._patrol = patrol
+        self._worker = worker
+        self._every = max(0.2, min(15.0, lease / 4))  # seconds between two looks for broken uploads
+        self._lease = lease
+        self._stop = threading.Event()
+        self._woken = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """An image was deleted: its bytes may go now."""
+        self._woken.set()
+
+    def stop(self, timeout: float | None = None) -> None:
+        self._stop.set()
+        self._woken.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        recover_at = 0.0
+        while not self._stop.is_set():
+            self._woken.clear()
+            if time.monotonic() >= recover_at:
+                recover_at = time.monotonic() + self._every
+                self._do("recovery", self._recover)
+                self._do("patrol", self._look_round)
+            self._do("outbox", self._empty_outbox)
+            self._woken.wait(min(OUTBOX_SECONDS, self._every))
+
+    def _do(self, name: str, piece: Callable[[], None]) -> None:
+        try:
+            piece()
+        except Exception:  # the loop's edge: whatever went wrong, the next round tries again
+            log.exception("Housekeeping failed in %s; it is tried again.", name)
+
+    def _recover(self) -> None:
+        recovered = self._recovery.run_once()
+        if recovered.total:
+            log.info("Recovery: %s", recovered)
+
+    def _look_round(self) -> None:
+        if self._registry.acquire_lease(PATROL_LEASE, self._worker, 4 * self._every) is not None:
+            self._patrol.step(PATROL_PIECE)
+
+    def _empty_outbox(self) -> None:
+        self._outbox.run_once(self._stop)

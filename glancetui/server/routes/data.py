@@ -1,0 +1,86 @@
+"""PUT and GET of an image's bytes."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from glancetui.errors import BadRequest, UnsupportedMedia
+from glancetui.images.deliver import Delivery
+from glancetui.server.body import byte_source
+from glancetui.server.bridge import in_thread
+from glancetui.server.files import chunk_response, file_response
+from glancetui.server.routing import Route, caller_of, service_of
+
+OCTETS = "application/octet-stream"
+_SIZE = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+async def upload(request: Request) -> Response:
+    """PUT /v2/images/{image_id}/file"""
+    check_octets(request)
+    await in_thread(
+        request,
+        service_of(request).ingest.upload,
+        caller_of(request),
+        request.path_params["image_id"],
+        byte_source(request),
+        request.headers.get("x-image-meta-store") or None,
+        declared_size(request),
+    )
+    return Response(status_code=204)
+
+
+async def download(request: Request) -> Response:
+    """GET /v2/images/{image_id}/file"""
+    delivery = await in_thread(
+        request,
+        service_of(request).deliver.open,
+        caller_of(request),
+        request.path_params["image_id"],
+        request.headers.get("range"),
+        request.headers.get("content-range"),
+        request.query_params.get("prefer"),
+    )
+    if delivery is None:
+        return Response(status_code=204)
+    status = 206 if delivery.partial else 200
+    if delivery.file is not None:
+        return file_response(request, delivery.file, delivery.offset, delivery.count, headers_of(delivery), status)
+    return chunk_response(request, delivery.chunks, headers_of(delivery), status)
+
+
+def check_octets(request: Request) -> None:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != OCTETS:
+        raise UnsupportedMedia(f"Image data is sent as {OCTETS}, not as {kind or 'data without a Content-Type'}.")
+
+
+def declared_size(request: Request) -> int | None:
+    """Bytes, from x-openstack-image-size."""
+    text = request.headers.get("x-openstack-image-size")
+    if text is None:
+        return None
+    if not _SIZE.fullmatch(text.strip()):
+        raise BadRequest("x-openstack-image-size is the number of bytes of the image, an integer from 0 up.")
+    return int(text)
+
+
+def headers_of(delivery: Delivery) -> dict[str, str]:
+    headers = {"content-type": OCTETS, "content-length": str(delivery.count), "accept-ranges": "bytes"}
+    if delivery.etag is not None:
+        headers["etag"] = f'"{delivery.etag}"'
+    if delivery.partial:
+        last = delivery.offset + delivery.count - 1
+        headers["content-range"] = f"bytes {delivery.offset}-{last}/{delivery.size}"
+    elif delivery.checksum is not None:
+        headers["content-md5"] = delivery.checksum
+    return headers
+
+
+ROUTES = (
+    Route("PUT", "/v2/images/{image_id}/file", upload),
+    Route("GET", "/v2/images/{image_id}/file", download),
+)
