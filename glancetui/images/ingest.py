@@ -87,7 +87,7 @@ class Ingest:
         store: str | None = None,
         declared_size: int | None = None,
     ) -> Image:
-        """The image, active, with its bytes stored. Whatever is raised, no byte is left and the image is queued again."""
+        """The image, active, with its bytes stored. After an error no byte is left and the image is queued."""
         refuse_read_only(caller)
         image = self._images.visible(caller, image_id)
         self._images.forbid_or_hide("upload_image", caller, image)
@@ -228,7 +228,7 @@ class _Stream:
 
 
 class _Attempt:
-    """One attempt to give an image its bytes. Leaving the block by an error undoes it: first the bytes, then the intent."""
+    """One attempt to give an image its bytes. Leaving it by an error undoes it: first the bytes, then the intent."""
 
     def __init__(self, registry: Registry, keeper: LeaseKeeper, held: Held, driver: Driver, actor: Actor) -> None:
         self.held = held

@@ -1,4 +1,4 @@
-"""Removes the bytes of deleted images, which a committed delete still owes. A store that is down delays this, no more."""
+"""Removes the bytes of deleted images: what a committed delete owes. A store that is down delays this, no more."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class Recovery:
         return True
 
     def _requeue(self, image: Image) -> bool:
-        """An image that an older service, which wrote no intents, left in saving: nothing has happened to it for a lease."""
+        """An image that an older service, without intents, left in saving: for a lease nothing has happened to it."""
         if image.updated_at > self._clock() - timedelta(seconds=self._lease):
             return False
         seen = Seen(image_id=image.id, revision=image.revision, updated_at=image.updated_at)

@@ -76,7 +76,7 @@ def _namespace() -> str:
 
 
 def _start(pid: int) -> str | None:
-    """Field 22 of /proc/PID/stat. A process that has ended but is not waited for yet counts as gone: its start is "Z"."""
+    """Field 22 of /proc/PID/stat. A process that has ended but is not waited for counts as gone: its start is "Z"."""
     try:
         fields = (PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
