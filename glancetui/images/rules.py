@@ -25,12 +25,13 @@ from glancetui.registry.interface import ImageChange, ImageQuery, NewImage, Regi
 T = TypeVar("T")
 
 _ATTEMPTS = 10  # times a change is decided anew when others keep changing the image first
+_NEVER = datetime.min  # noqa: DTZ901 - stands for times that are never read
 _PROBE = Image(
     id="",
     status="active",
     visibility="public",
-    created_at=datetime.min,
-    updated_at=datetime.min,
+    created_at=_NEVER,
+    updated_at=_NEVER,
 )
 
 
