@@ -444,6 +444,8 @@ def watching(token: CancelToken, wire: Wire) -> contextlib.AbstractContextManage
 def read_whole(response: http.client.HTTPResponse, address: Address) -> Answer:
     """An answer with all of its body. Raises ServerFault if that is too large to be a document."""
     data = response.read(LARGEST_DOCUMENT + 1)
+    if response.length:  # a short read with a limit is no error to http.client
+        raise http.client.IncompleteRead(data, response.length)
     if len(data) > LARGEST_DOCUMENT:
         raise ServerFault(f"{address} answered with more than {LARGEST_DOCUMENT >> 20} MiB where a document belongs.")
     return Answer(status=response.status, headers=header_map(response), body=data)
