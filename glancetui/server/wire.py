@@ -1,18 +1,20 @@
-"""Values as the JSON of the Image API: names, order and formats are what its clients know."""
+"""Values as the JSON of the Image API: names, order and formats are what its clients know.
+
+Listings are made of this, so an image is encoded in two steps that cost little: its own attributes as a struct, and its
+custom properties, which lie flat beside them, spliced in before.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from glancetui.images.properties import HIDDEN, RESERVED_PREFIX
+from glancetui.images.properties import HIDDEN
 from glancetui.model import Image, ImageLocation, Member
-
-Document = dict[str, Any]  # JSON has no narrower type
 
 encode = msgspec.json.Encoder().encode
 
@@ -28,66 +30,105 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     weights: Mapping[str, int] = {}
 
 
-def image_document(image: Image, view: View) -> Document:
-    image_id = image.id
-    address = f"/v2/images/{image_id}"
-    document: Document = _properties(image.properties, view.nullable) if image.properties else {}
-    document.update(
-        {
-            "name": image.name,
-            "disk_format": image.disk_format,
-            "container_format": image.container_format,
-            "visibility": image.visibility,
-            "size": image.size,
-            "virtual_size": image.virtual_size,
-            "status": image.status,
-            "checksum": image.checksum,
-            "protected": image.protected,
-            "min_ram": image.min_ram,
-            "min_disk": image.min_disk,
-            "owner": image.owner,
-            "os_hidden": image.os_hidden,
-            "os_hash_algo": image.os_hash_algo,
-            "os_hash_value": image.os_hash_value,
-            "id": image_id,
-            "created_at": _time(image.created_at),
-            "updated_at": _time(image.updated_at),
-        }
-    )
+class _Location(msgspec.Struct, gc=False):
+    url: str
+    metadata: Mapping[str, str]
+
+
+class _Image(msgspec.Struct, gc=False):
+    name: str | None
+    disk_format: str | None
+    container_format: str | None
+    visibility: str
+    size: int | None
+    virtual_size: int | None
+    status: str
+    checksum: str | None
+    protected: bool
+    min_ram: int
+    min_disk: int
+    owner: str | None
+    os_hidden: bool
+    os_hash_algo: str | None
+    os_hash_value: str | None
+    id: str
+    created_at: str
+    updated_at: str
+    locations: list[_Location] | UnsetType
+    direct_url: str | UnsetType
+    tags: tuple[str, ...]
+    self_: str = msgspec.field(name="self")
+    file: str
+    schema: str
+    stores: str | UnsetType
+
+
+class _Member(msgspec.Struct):
+    member_id: str
+    image_id: str
+    status: str
+    created_at: str
+    updated_at: str
+    schema: str = "/v2/schemas/member"
+
+
+class _Members(msgspec.Struct):
+    members: list[_Member]
+    schema: str = "/v2/schemas/members"
+
+
+def image_json(image: Image, view: View) -> bytes:
+    address = "/v2/images/" + image.id
+    locations: list[_Location] | UnsetType = UNSET
+    direct_url: str | UnsetType = UNSET
     if view.locations or view.direct_url:
-        _add_locations(document, image, view)
-    document["tags"] = image.tags
-    document["self"] = address
-    document["file"] = address + "/file"
-    document["schema"] = "/v2/schemas/image"
-    if view.stores and image.locations:
-        stores = [location.metadata["store"] for location in image.locations if location.metadata.get("store")]
-        if stores:
-            document["stores"] = ",".join(stores)
-    return document
+        locations, direct_url = _where(image, view)
+    own = encode(
+        _Image(
+            image.name,
+            image.disk_format,
+            image.container_format,
+            image.visibility,
+            image.size,
+            image.virtual_size,
+            image.status,
+            image.checksum,
+            image.protected,
+            image.min_ram,
+            image.min_disk,
+            image.owner,
+            image.os_hidden,
+            image.os_hash_algo,
+            image.os_hash_value,
+            image.id,
+            image.created_at.isoformat("T", "seconds") + "Z",
+            image.updated_at.isoformat("T", "seconds") + "Z",
+            locations,
+            direct_url,
+            image.tags,
+            address,
+            address + "/file",
+            "/v2/schemas/image",
+            _stores(image) if view.stores else UNSET,
+        )
+    )
+    properties = _properties(image.properties, view.nullable) if image.properties else None
+    return encode(properties)[:-1] + b"," + own[1:] if properties else own
 
 
-def page_document(images: Sequence[Image], view: View, first: str, following: str | None) -> Document:
-    document: Document = {"images": [image_document(image, view) for image in images], "first": first}
+def page_json(images: Sequence[Image], view: View, first: str, following: str | None) -> bytes:
+    parts = [b'{"images":[', b",".join([image_json(image, view) for image in images]), b'],"first":', encode(first)]
     if following is not None:
-        document["next"] = following
-    document["schema"] = "/v2/schemas/images"
-    return document
+        parts += [b',"next":', encode(following)]
+    return b"".join([*parts, b',"schema":"/v2/schemas/images"}'])
 
 
-def member_document(member: Member) -> Document:
-    return {
-        "member_id": member.member_id,
-        "image_id": member.image_id,
-        "status": member.status,
-        "created_at": _time(member.created_at),
-        "updated_at": _time(member.updated_at),
-        "schema": "/v2/schemas/member",
-    }
+def member_json(member: Member) -> bytes:
+    return encode(_member(member))
 
 
-def members_document(members: Sequence[Member]) -> Document:
-    return {"members": [member_document(member) for member in members], "schema": "/v2/schemas/members"}
+def members_json(members: Sequence[Member]) -> bytes:
+    return encode(_Members([_member(member) for member in members]))
 
 
 def etag(body: bytes) -> str:
@@ -95,9 +136,9 @@ def etag(body: bytes) -> str:
     return f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
 
 
-def _properties(properties: Mapping[str, str | None], nullable: frozenset[str]) -> Document:
-    if None not in properties.values() and not any(name.startswith(RESERVED_PREFIX) for name in properties):
-        return dict(properties)
+def _properties(properties: Mapping[str, str | None], nullable: frozenset[str]) -> Mapping[str, str | None]:
+    if None not in properties.values() and HIDDEN.isdisjoint(properties):
+        return properties
     return {
         name: "" if value is None and name not in nullable else value
         for name, value in properties.items()
@@ -105,14 +146,22 @@ def _properties(properties: Mapping[str, str | None], nullable: frozenset[str]) 
     }
 
 
-def _time(at: datetime) -> str:
-    return at.isoformat(timespec="seconds") + "Z"
-
-
-def _add_locations(document: Document, image: Image, view: View) -> None:
+def _where(image: Image, view: View) -> tuple[list[_Location] | UnsetType, str | UnsetType]:
     shown = view.shown_locations(image)
-    if view.locations:
-        document["locations"] = [{"url": location.url, "metadata": location.metadata} for location in shown]
-    if view.direct_url and shown:
-        # The first of the heaviest: max keeps the earlier of equals.
-        document["direct_url"] = max(shown, key=lambda place: view.weights.get(place.metadata.get("store", ""), 0)).url
+    locations = [_Location(place.url, place.metadata) for place in shown] if view.locations else UNSET
+    if not (view.direct_url and shown):
+        return locations, UNSET
+    # The first of the heaviest: max keeps the earlier of equals.
+    return locations, max(shown, key=lambda place: view.weights.get(place.metadata.get("store", ""), 0)).url
+
+
+def _stores(image: Image) -> str | UnsetType:
+    return ",".join(place.metadata["store"] for place in image.locations if place.metadata.get("store")) or UNSET
+
+
+def _member(member: Member) -> _Member:
+    return _Member(member.member_id, member.image_id, member.status, _time(member.created_at), _time(member.updated_at))
+
+
+def _time(at: datetime) -> str:
+    return at.isoformat("T", "seconds") + "Z"

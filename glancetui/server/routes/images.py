@@ -55,7 +55,7 @@ async def list_images(request: Request) -> Response:
     def answer() -> bytes:
         page = service.images.page(caller, listing.query)
         following = None if page.next_marker is None else listing.next(page.next_marker)
-        return wire.encode(wire.page_document(page.images, view, listing.first(), following))
+        return wire.page_json(page.images, view, listing.first(), following)
 
     return json_answer(request, await in_thread(request, answer), tagged="if-none-match" in request.headers)
 
@@ -65,7 +65,7 @@ async def create_image(request: Request) -> Response:
     service, caller = service_of(request), caller_of(request)
     attributes = await json_object(request, service.settings.server)
     image = await in_thread(request, service.images.create, caller, attributes)
-    body = wire.encode(wire.image_document(image, view_for(request, caller)))
+    body = wire.image_json(image, view_for(request, caller))
     headers = {"location": absolute(request, f"/v2/images/{image.id}")}
     if service.settings.enabled_import_methods:
         headers["openstack-image-import-methods"] = ",".join(service.settings.enabled_import_methods)
@@ -79,7 +79,7 @@ async def show_image(request: Request) -> Response:
     await no_body(request)
     caller = caller_of(request)
     image = await in_thread(request, service_of(request).images.show, caller, request.path_params["image_id"])
-    return json_answer(request, wire.encode(wire.image_document(image, view_for(request, caller))), tagged=True)
+    return json_answer(request, wire.image_json(image, view_for(request, caller)), tagged=True)
 
 
 async def patch_image(request: Request) -> Response:
@@ -89,7 +89,7 @@ async def patch_image(request: Request) -> Response:
     body: Any = await json_body(request, service.settings.server)
     operations = read_patch(body, dialect, service.images.schemas, service.settings.server.max_patch_operations)
     image = await in_thread(request, service.images.patch, caller, request.path_params["image_id"], operations)
-    return json_answer(request, wire.encode(wire.image_document(image, view_for(request, caller))), tagged=True)
+    return json_answer(request, wire.image_json(image, view_for(request, caller)), tagged=True)
 
 
 async def delete_image(request: Request) -> Response:

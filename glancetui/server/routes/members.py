@@ -18,7 +18,7 @@ async def list_members(request: Request) -> Response:
     await no_body(request)
     members = service_of(request).images.members
     found = await in_thread(request, members.list, caller_of(request), request.path_params["image_id"])
-    return json_answer(request, wire.encode(wire.members_document(found)))
+    return json_answer(request, wire.members_json(found))
 
 
 async def add_member(request: Request) -> Response:
@@ -28,14 +28,14 @@ async def add_member(request: Request) -> Response:
     member = await in_thread(
         request, service.images.members.add, caller_of(request), request.path_params["image_id"], project
     )
-    return json_answer(request, wire.encode(wire.member_document(member)))
+    return json_answer(request, wire.member_json(member))
 
 
 async def show_member(request: Request) -> Response:
     """GET /v2/images/{image_id}/members/{member_id}"""
     await no_body(request)
     member = await in_thread(request, service_of(request).images.members.show, caller_of(request), *_ids(request))
-    return json_answer(request, wire.encode(wire.member_document(member)))
+    return json_answer(request, wire.member_json(member))
 
 
 async def set_member(request: Request) -> Response:
@@ -43,7 +43,7 @@ async def set_member(request: Request) -> Response:
     service = service_of(request)
     status = await _text_of(request, "status")
     member = await in_thread(request, service.images.members.set_status, caller_of(request), *_ids(request), status)
-    return json_answer(request, wire.encode(wire.member_document(member)))
+    return json_answer(request, wire.member_json(member))
 
 
 async def remove_member(request: Request) -> Response:
