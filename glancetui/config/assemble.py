@@ -21,7 +21,7 @@ from glancetui.config.settings import (
     ServerSettings,
     Settings,
 )
-from glancetui.config.stores import configured_stores
+from glancetui.config.stores import GLANCES_FOLDER, configured_stores
 from glancetui.config.values import Values
 
 HASHES = frozenset(
@@ -64,7 +64,7 @@ def data_folder(values: Values) -> Path:
 
 
 def search_folders(files: tuple[Path, ...], dirs: tuple[Path, ...], data_dir: Path) -> tuple[Path, ...]:
-    """Where policy.yaml and schema-image.json are looked for: beside the configuration, or in the data folder if there is none."""
+    """Where policy.yaml and schema-image.json are: beside the configuration; without one, in the data folder."""
     folders = [*dirs, *(file.absolute().parent for file in reversed(files))]
     return tuple(dict.fromkeys(folders)) or (data_dir,)
 
@@ -187,7 +187,7 @@ OURS_BY_SAME_NAME = (
 def auth_mode(values: Values) -> AuthMode:
     chosen = values.get("glancetui", "auth")
     if chosen is not None:
-        return cast(AuthMode, chosen)
+        return cast("AuthMode", chosen)
     return "keystone" if "keystone" in (values.get("paste_deploy", "flavor") or "") else "none"
 
 
@@ -210,7 +210,10 @@ def listen_problem(address: str, auth: AuthMode) -> str | None:
     if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         return "write HOST:PORT, [IPv6]:PORT or unix:PATH"
     if auth == "none" and not is_loopback(host.strip("[]")):
-        return "with auth = none everybody who reaches the service is its administrator; listen on loopback or a unix socket, or choose another auth"
+        return (
+            "with auth = none everybody who reaches the service is its administrator; "
+            "listen on loopback or a unix socket, or choose another auth"
+        )
     return None
 
 
@@ -249,7 +252,7 @@ def basic_settings(values: Values, auth: AuthMode) -> BasicAuthSettings:
 
 
 def keystone_options(values: Values, auth: AuthMode) -> dict[str, str]:
-    """What is set in [keystone_authtoken], or in the section that auth_section names, as text for keystoneauth's loaders."""
+    """What is set in [keystone_authtoken], as text for keystoneauth's loaders."""
     section = "keystone_authtoken"
     options = {
         option.name: as_text(values.get(section, option.name))
@@ -276,6 +279,5 @@ def single_store_warnings(values: Values, multi_store: bool, settings: Settings,
         values.is_set(section, name) for name in ("filesystem_store_datadir", "filesystem_store_datadirs")
     ):
         return []
-    return [
-        f"[{section}] filesystem_store_datadir is not set: images go to {settings.data_dir / 'images'} (Glance's default was /var/lib/glance/images)."
-    ]
+    ours = settings.data_dir / "images"
+    return [f"[{section}] filesystem_store_datadir is not set: images go to {ours}, not to {GLANCES_FOLDER}."]

@@ -14,7 +14,10 @@ NAME = "schema-image.json"
 
 
 def extra_properties(values: Values, folders: tuple[Path, ...]) -> dict[str, Any]:
-    """Arguments of ImageSettings; none where there is no such file. The file is flat {name: schema}, or has `properties` and `required`."""
+    """Arguments of ImageSettings; none where there is no such file.
+
+    The file is flat, {name: schema}, or has `properties` and `required`.
+    """
     file = next((folder / NAME for folder in folders if (folder / NAME).is_file()), None)
     if file is None:
         return {}
@@ -31,7 +34,7 @@ def extra_properties(values: Values, folders: tuple[Path, ...]) -> dict[str, Any
     return {}
 
 
-def described(file: Path, document: Any) -> dict[str, Any]:
+def described(file: Path, document: object) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ConfigError("must be an object of property names and their schemas.", file=str(file))
     extended = isinstance(document.get("properties"), dict) and "type" not in document["properties"]

@@ -1,4 +1,4 @@
-"""Where each assignment of a configuration file stands: oslo.config's own grammar, with the line numbers it does not keep."""
+"""Where each assignment of a configuration file stands: oslo.config's grammar, with the lines that it does not keep."""
 
 from __future__ import annotations
 

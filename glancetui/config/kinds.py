@@ -1,7 +1,7 @@
-"""Kinds of option values: text from a file or the environment → a typed value, or a ValueError that says what is wanted.
+"""Kinds of option values: text from a file or the environment → a typed value, or a ValueError that says what is due.
 
-The forms are oslo.config's (any-case booleans, comma-separated lists, `key:value` pairs), with brackets and braces round
-lists and dictionaries allowed everywhere, because Glance demands them for some options and refuses them for others.
+The forms are oslo.config's (any-case booleans, comma-separated lists, `key:value` pairs), with brackets and braces
+round lists and dictionaries allowed everywhere: Glance demands them for some options and refuses them for others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
-Parser = Callable[[Any], Any]  # text, or a value that has its type already (defaults and command line), → value
+Parser = Callable[[object], Any]  # text, or a value that has its type already (defaults and command line), → value
 
 TRUE = frozenset({"true", "1", "yes", "on"})
 FALSE = frozenset({"false", "0", "no", "off"})
@@ -34,11 +34,11 @@ class Kind(Enum):
     MULTI = "text, repeatable"
 
 
-def parse_text(value: Any) -> str:
+def parse_text(value: object) -> str:
     return value if isinstance(value, str) else str(value)
 
 
-def parse_boolean(value: Any) -> bool:
+def parse_boolean(value: object) -> bool:
     if isinstance(value, bool):
         return value
     word = str(value).strip().lower()
@@ -47,7 +47,7 @@ def parse_boolean(value: Any) -> bool:
     raise ValueError("must be true or false")
 
 
-def parse_integer(value: Any) -> int | None:
+def parse_integer(value: object) -> int | None:
     """Blank is None, as oslo.config has it."""
     if isinstance(value, int):
         return value
@@ -59,7 +59,7 @@ def parse_integer(value: Any) -> int | None:
     return int(text)
 
 
-def parse_number(value: Any) -> float | None:
+def parse_number(value: object) -> float | None:
     text = str(value).strip()
     try:
         number = float(text) if text else None
@@ -70,7 +70,7 @@ def parse_number(value: Any) -> float | None:
     return number
 
 
-def parse_size(value: Any) -> int:
+def parse_size(value: object) -> int:
     """Bytes. Units are powers of 1024, as Glance reads user_storage_quota."""
     match = SIZE.fullmatch(str(value).strip())
     if match is None or match[2].upper() not in UNITS:
@@ -78,14 +78,14 @@ def parse_size(value: Any) -> int:
     return int(match[1]) * UNITS[match[2].upper()]
 
 
-def parse_list(value: Any) -> list[str]:
+def parse_list(value: object) -> list[str]:
     """`a, b`, `[a, b]`, `['a', "b, c"]`; blank and `[]` are the empty list."""
     if isinstance(value, (list, tuple)):
         return [str(item) for item in value]
     return [item for item in split(unwrap(str(value), "[", "]")) if item]
 
 
-def parse_mapping(value: Any) -> dict[str, str]:
+def parse_mapping(value: object) -> dict[str, str]:
     """`key:value, key:value`, with or without braces. The value may hold further colons."""
     if isinstance(value, dict):
         return {str(key): str(item) for key, item in value.items()}

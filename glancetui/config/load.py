@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from glancetui.config.assemble import assemble
-from glancetui.config.ini import Assignment, Scan, files_of, scan
+from glancetui.config.ini import Assignment, files_of, scan
 from glancetui.config.option import Option, Section
 from glancetui.config.options import SECTIONS, SECTIONS_OF_LIBRARIES, backend_section, plain_kind
 from glancetui.config.settings import Settings
@@ -32,7 +32,7 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """`warnings`: what the operator should look at. `notes`: options that are set and have no effect, with the reason."""
+    """`warnings`: what the operator should look at. `notes`: options that are set and have no effect, and why."""
 
     settings: Settings
     warnings: tuple[str, ...]
@@ -57,8 +57,9 @@ def load(
 ) -> Loaded:
     """The settings in force.
 
-    `files` are read in their order, then the `*.conf` files of each of `dirs`; later ones win. `env` is os.environ where not
-    given. `overrides` is what the command line says: `section.option` or, for [glancetui], just `option`; None is no word.
+    `files` are read in their order, then the `*.conf` files of each of `dirs`; later ones win. `env` is os.environ
+    where not given. `overrides` is what the command line says: `section.option` or, for [glancetui], just `option`;
+    None is no word.
     Raises ConfigError for the first problem, with file and line where a file is to blame.
     """
     examined = examine(files, dirs, overrides, env)
@@ -121,14 +122,15 @@ def settings_of(values: Values) -> Sequence[Setting]:
 
 def ignored(options: Sequence[Setting]) -> Sequence[str]:
     return [
-        f"{setting.source}: [{setting.section}] {setting.option.name} has no effect here, because {setting.option.no_effect}."
+        f"{setting.source}: [{setting.section}] {setting.option.name} has no effect here, "
+        f"because {setting.option.no_effect}."
         for setting in options
         if setting.option.no_effect is not None and setting.source.kind != "default"
     ]
 
 
 def unknown_names(values: Values) -> Sequence[str]:
-    """A warning for each section and each option that nobody defined: operators keep other programs' sections in the file."""
+    """A warning for each name that nobody defined, not a stop: operators keep other programs' sections in the file."""
     warnings = []
     for heading in values.scan.headings:
         if normal(heading.section) in values.sections or heading.section in SECTIONS_OF_LIBRARIES:
@@ -181,7 +183,8 @@ def nearest(name: str, known: Sequence[str]) -> str:
 def former_names(values: Values) -> Sequence[str]:
     renamed = ((assignment, formerly(values, assignment)) for assignment in values.scan.assignments)
     return [
-        f"{assignment.file}:{assignment.line}: [{assignment.section}] {assignment.name} is a former name; write [{present[0]}] {present[1]}."
+        f"{assignment.file}:{assignment.line}: [{assignment.section}] {assignment.name} is a former name; "
+        f"write [{present[0]}] {present[1]}."
         for assignment, present in renamed
         if present is not None
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
@@ -28,7 +27,7 @@ class Option(msgspec.Struct, frozen=True):
     former: tuple[tuple[str, str], ...] = ()  # (section, name) under which it was known before
     shown_default: str | None = None  # where the default depends on other options
 
-    def parse(self, value: Any) -> Any:
+    def parse(self, value: object) -> Any:  # noqa: ANN401  # of the type of the kind
         """The typed value. Raises ValueError with the end of a sentence that begins with the option."""
         parsed = PARSERS[self.kind](value)
         if self.choices and parsed is not None:
@@ -60,12 +59,3 @@ class Section(msgspec.Struct, frozen=True):
 
     def option(self, name: str) -> Option | None:
         return next((option for option in self.options if option.name == name), None)
-
-
-def without_effect(reason: str) -> Callable[..., Option]:
-    """A constructor for the options of a section that all share one reason for being ignored."""
-
-    def make(name: str, kind: Kind, default: Value, text: str, **more: Any) -> Option:
-        return Option(name, kind, default, text, reason, **more)
-
-    return make

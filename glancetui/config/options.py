@@ -1,4 +1,4 @@
-"""All options: the sections that are always there, the options of a backend's section by its kind, and sections of libraries that are not used here."""
+"""All options: sections that are always there, those of a backend by its kind, and those of libraries not used here."""
 
 from __future__ import annotations
 

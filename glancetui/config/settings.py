@@ -15,9 +15,9 @@ AuthMode = Literal["none", "basic", "keystone", "headers"]
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One configured backend. `options` holds the driver's own options by glance_store's names, as typed values.
+    """One configured backend. `options`: the driver's own, by glance_store's names, as typed values.
 
-    filesystem_store_file_perm is permission bits (0o640, not 640); filesystem_store_datadirs entries are `/path:priority`.
+    filesystem_store_file_perm is permission bits (0o640, not 640); filesystem_store_datadirs has `/path:priority`.
     """
 
     id: str

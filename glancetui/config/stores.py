@@ -106,7 +106,7 @@ def driver_options(values: Values, section: str, kind: str, data_dir: Path | Non
 
 
 def file_options(values: Values, section: str, options: dict[str, Any], data_dir: Path | None) -> dict[str, Any]:
-    """`filesystem_store_file_perm` becomes permission bits; each entry of `filesystem_store_datadirs`, `/path:priority`."""
+    """`filesystem_store_file_perm` becomes permission bits, `filesystem_store_datadirs` entries `/path:priority`."""
     folder, folders = options["filesystem_store_datadir"] or None, options["filesystem_store_datadirs"] or []
     if folder and folders and values.is_set(section, "filesystem_store_datadir"):
         values.complain(
@@ -122,7 +122,7 @@ def file_options(values: Values, section: str, options: dict[str, Any], data_dir
 
 
 def prioritised(values: Values, section: str, folders: Sequence[str]) -> list[str]:
-    """Each with its priority, 0 where none is written. The same folder twice is a mistake that would count its room twice."""
+    """Each with its priority, 0 where none is written. A folder named twice would have its room counted twice."""
     parsed: dict[str, str] = {}
     for entry in folders:
         path, colon, priority = entry.strip().rpartition(":")

@@ -14,7 +14,8 @@ from oslo_config import cfg
 from oslo_config.types import ConfigType
 
 from glancetui.config.ini import Assignment, Scan
-from glancetui.config.kinds import Kind
+from glancetui.config.kinds import Kind, parse_list
+from glancetui.config.masking import mask_urls
 from glancetui.config.option import Option, Section
 from glancetui.errors import ConfigError
 
@@ -84,7 +85,7 @@ class Values:
             return
         self.conf.set_override(option.name, parsed, group=group_of(section))
 
-    def get(self, section: str, name: str) -> Any:
+    def get(self, section: str, name: str) -> Any:  # noqa: ANN401  # of the type of the option's kind
         """The value in force, of the type of its kind. KeyError for what is not registered."""
         option = self.option(section, name)
         try:
@@ -105,8 +106,8 @@ class Values:
         if not any(problem.file == source.file and problem.line == source.line for problem in self.problems):
             self.problems.append(self.problem(section, option, source, text, reason))
 
-    def problem(self, section: str, option: Option, source: Source, value: Any, reason: str) -> ConfigError:
-        shown = "" if option.secret else f" = {str(value)[:80]!r}"
+    def problem(self, section: str, option: Option, source: Source, value: object, reason: str) -> ConfigError:
+        shown = "" if option.secret else f" = {mask_urls(str(value))[:80]!r}"
         origin = f" (from {source})" if source.file is None else ""
         return ConfigError(f"[{section}] {option.name}{shown}{origin} {reason}.", file=source.file, line=source.line)
 
@@ -141,13 +142,13 @@ class Values:
         return max(candidates, key=lambda found: (order[found[0].file], found[1]), default=(None, 0))[0]
 
 
-def option_list(value: Any) -> Sequence[str]:
-    return value.split(",") if isinstance(value, str) else list(value)
+def option_list(value: object) -> Sequence[str]:
+    return value.split(",") if isinstance(value, str) else parse_list(value)
 
 
 def oslo_option(option: Option) -> cfg.Opt:
     former = [cfg.DeprecatedOpt(name, group=section) for section, name in option.former]
-    kind = cast(ConfigType, option.parse)  # any callable serves
+    kind = cast("ConfigType", option.parse)  # any callable serves
     if option.kind is Kind.MULTI:
         return cfg.MultiOpt(option.name, item_type=kind, default=option.default, deprecated_opts=former)
     return cfg.Opt(option.name, type=kind, default=option.default, deprecated_opts=former, secret=option.secret)

@@ -6,10 +6,9 @@ from glancetui.config.kinds import Kind
 from glancetui.config.option import Option, Section
 
 NO_LIMITS = "this version takes quotas from its own options, not from Keystone"
-OWN_TOKEN_CACHE = "each worker caches tokens in its own memory"
+PRIVATE_CACHE = "each worker caches tokens in its own memory"
 NO_SERVICE_CALLS = "this version calls no other service on a user's behalf"
 NO_REMOTE_CHECKS = "policies are not checked at remote servers"
-
 
 PASTE_DEPLOY = Section(
     "paste_deploy",
@@ -19,7 +18,10 @@ PASTE_DEPLOY = Section(
             "flavor",
             Kind.TEXT,
             None,
-            "A flavor with `keystone` in it means auth = keystone; an empty one, auth = none. [glancetui] auth goes before it.",
+            (
+                "A flavor with `keystone` in it means auth = keystone; an empty one, auth = none. [glancetui] "
+                "auth goes before it."
+            ),
         ),
         Option(
             "config_file",
@@ -33,14 +35,20 @@ PASTE_DEPLOY = Section(
 
 KEYSTONE_AUTHTOKEN = Section(
     "keystone_authtoken",
-    "The service's own account at Keystone, and how tokens are validated. Options of the chosen auth plug-in belong here too.",
+    (
+        "The service's own account at Keystone, and how tokens are validated. Options of the chosen auth "
+        "plug-in belong here too."
+    ),
     (
         Option("www_authenticate_uri", Kind.TEXT, None, "Address of Keystone as clients are told in a 401."),
         Option(
             "token_cache_time",
             Kind.INTEGER,
             60,
-            "Seconds for which a validated token is trusted again without asking Keystone; a revoked one may live so long. Negative or 0: never.",
+            (
+                "Seconds for which a validated token is trusted again without asking Keystone; a revoked one may "
+                "live so long. Negative or 0: never."
+            ),
             minimum=None,
         ),
         Option("service_token_roles", Kind.LIST, ["service"], "Roles that a service token must have one of."),
@@ -116,13 +124,13 @@ KEYSTONE_AUTHTOKEN = Section(
             "Check the binding of tokens.",
             no_effect="Keystone binds none any more",
         ),
-        Option("cache", Kind.TEXT, None, "WSGI environment key of a cache.", no_effect=OWN_TOKEN_CACHE),
+        Option("cache", Kind.TEXT, None, "WSGI environment key of a cache.", no_effect=PRIVATE_CACHE),
         Option(
             "memcached_servers",
             Kind.LIST,
             None,
             "Memcached servers.",
-            no_effect=OWN_TOKEN_CACHE,
+            no_effect=PRIVATE_CACHE,
             former=(("keystone_authtoken", "memcache_servers"),),
         ),
         Option(
@@ -130,52 +138,48 @@ KEYSTONE_AUTHTOKEN = Section(
             Kind.TEXT,
             "None",
             "Protection of tokens in Memcached.",
-            no_effect=OWN_TOKEN_CACHE,
+            no_effect=PRIVATE_CACHE,
             choices=("None", "MAC", "ENCRYPT"),
         ),
-        Option(
-            "memcache_secret_key", Kind.TEXT, None, "Key of that protection.", no_effect=OWN_TOKEN_CACHE, secret=True
-        ),
-        Option("memcache_tls_enabled", Kind.BOOLEAN, False, "TLS to Memcached.", no_effect=OWN_TOKEN_CACHE),
+        Option("memcache_secret_key", Kind.TEXT, None, "Key of that protection.", no_effect=PRIVATE_CACHE, secret=True),
+        Option("memcache_tls_enabled", Kind.BOOLEAN, False, "TLS to Memcached.", no_effect=PRIVATE_CACHE),
         Option(
             "memcache_tls_cafile",
             Kind.TEXT,
             None,
             "Certificates that Memcached is checked against.",
-            no_effect=OWN_TOKEN_CACHE,
+            no_effect=PRIVATE_CACHE,
         ),
-        Option("memcache_tls_certfile", Kind.TEXT, None, "Certificate for Memcached.", no_effect=OWN_TOKEN_CACHE),
-        Option("memcache_tls_keyfile", Kind.TEXT, None, "Key of that certificate.", no_effect=OWN_TOKEN_CACHE),
-        Option("memcache_tls_allowed_ciphers", Kind.TEXT, None, "Ciphers for Memcached.", no_effect=OWN_TOKEN_CACHE),
+        Option("memcache_tls_certfile", Kind.TEXT, None, "Certificate for Memcached.", no_effect=PRIVATE_CACHE),
+        Option("memcache_tls_keyfile", Kind.TEXT, None, "Key of that certificate.", no_effect=PRIVATE_CACHE),
+        Option("memcache_tls_allowed_ciphers", Kind.TEXT, None, "Ciphers for Memcached.", no_effect=PRIVATE_CACHE),
         Option(
             "memcache_pool_dead_retry",
             Kind.INTEGER,
             300,
             "Seconds before a dead server is tried again.",
-            no_effect=OWN_TOKEN_CACHE,
+            no_effect=PRIVATE_CACHE,
         ),
-        Option("memcache_pool_maxsize", Kind.INTEGER, 10, "Connections to Memcached.", no_effect=OWN_TOKEN_CACHE),
-        Option(
-            "memcache_pool_socket_timeout", Kind.INTEGER, 3, "Seconds for one operation.", no_effect=OWN_TOKEN_CACHE
-        ),
+        Option("memcache_pool_maxsize", Kind.INTEGER, 10, "Connections to Memcached.", no_effect=PRIVATE_CACHE),
+        Option("memcache_pool_socket_timeout", Kind.INTEGER, 3, "Seconds for one operation.", no_effect=PRIVATE_CACHE),
         Option(
             "memcache_pool_unused_timeout",
             Kind.INTEGER,
             60,
             "Seconds after which an idle connection is closed.",
-            no_effect=OWN_TOKEN_CACHE,
+            no_effect=PRIVATE_CACHE,
         ),
         Option(
             "memcache_pool_conn_get_timeout",
             Kind.INTEGER,
             10,
             "Seconds to wait for a connection.",
-            no_effect=OWN_TOKEN_CACHE,
+            no_effect=PRIVATE_CACHE,
         ),
-        Option("memcache_use_advanced_pool", Kind.BOOLEAN, True, "Use a shared pool.", no_effect=OWN_TOKEN_CACHE),
-        Option("memcache_sasl_enabled", Kind.BOOLEAN, False, "SASL to Memcached.", no_effect=OWN_TOKEN_CACHE),
-        Option("memcache_username", Kind.TEXT, None, "User at Memcached.", no_effect=OWN_TOKEN_CACHE),
-        Option("memcache_password", Kind.TEXT, None, "Password at Memcached.", no_effect=OWN_TOKEN_CACHE, secret=True),
+        Option("memcache_use_advanced_pool", Kind.BOOLEAN, True, "Use a shared pool.", no_effect=PRIVATE_CACHE),
+        Option("memcache_sasl_enabled", Kind.BOOLEAN, False, "SASL to Memcached.", no_effect=PRIVATE_CACHE),
+        Option("memcache_username", Kind.TEXT, None, "User at Memcached.", no_effect=PRIVATE_CACHE),
+        Option("memcache_password", Kind.TEXT, None, "Password at Memcached.", no_effect=PRIVATE_CACHE, secret=True),
     ),
 )
 

@@ -9,7 +9,6 @@ ONE_DATABASE = "one connection serves reading and writing"
 SQLITE_ONLY = "SQLite needs none of it"
 OWN_RETRY = "transactions are retried by rules of their own"
 
-
 DATABASE = Section(
     "database",
     "The database.",

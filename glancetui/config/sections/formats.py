@@ -5,7 +5,6 @@ from __future__ import annotations
 from glancetui.config.kinds import Kind
 from glancetui.config.option import Option, Section
 
-
 IMAGE_FORMAT = Section(
     "image_format",
     "Formats of images.",

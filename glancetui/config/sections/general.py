@@ -18,7 +18,6 @@ OWN_SERVER = "the service has an HTTP server of its own; see [glancetui]"
 OWN_LISTEN = "it was Glance's own server's; use [glancetui] listen and workers"
 OWN_LOG = "the log goes to standard error or log_file, in one format"
 
-
 DEFAULT = Section(
     "DEFAULT",
     "The service as a whole.",
@@ -42,7 +41,7 @@ DEFAULT = Section(
             "public_endpoint",
             Kind.TEXT,
             None,
-            "Address of the service as clients see it, for links in answers; else it is taken from the request.",
+            ("Address of the service as clients see it, for links in answers; else it is taken from the request."),
         ),
         Option(
             "allow_anonymous_access",
@@ -63,7 +62,10 @@ DEFAULT = Section(
             "show_image_direct_url",
             Kind.BOOLEAN,
             False,
-            "Show each image's first location as `direct_url`. Anyone who may see the image sees where its bytes are.",
+            (
+                "Show each image's first location as `direct_url`. Anyone who may see the image sees where its "
+                "bytes are."
+            ),
         ),
         Option(
             "show_multiple_locations",
@@ -77,7 +79,10 @@ DEFAULT = Section(
             "user_storage_quota",
             Kind.SIZE,
             0,
-            "Bytes that all images of one project may take together in all stores, with an optional unit (KB, MB, GB, TB); 0: no limit.",
+            (
+                "Bytes that all images of one project may take together in all stores, with an optional unit (KB, "
+                "MB, GB, TB); 0: no limit."
+            ),
         ),
         Option("image_property_quota", Kind.INTEGER, 128, "Most custom properties of an image; negative: no limit."),
         Option("image_tag_quota", Kind.INTEGER, 128, "Most tags of an image; negative: no limit."),
@@ -123,7 +128,10 @@ DEFAULT = Section(
             "enabled_backends",
             Kind.MAPPING,
             None,
-            "Stores by name and kind, such as `fast:file, slow:file`. Their order is the order shown to clients. Not set: one store, described in [glance_store].",
+            (
+                "Stores by name and kind, such as `fast:file, slow:file`. Their order is the order shown to "
+                "clients. Not set: one store, described in [glance_store]."
+            ),
         ),
         Option(
             "enabled_import_methods",
@@ -271,11 +279,7 @@ DEFAULT = Section(
         ),
         Option("wsgi_server_debug", Kind.BOOLEAN, False, "Send tracebacks to clients.", no_effect=OWN_SERVER),
         Option(
-            "bind_host",
-            Kind.TEXT,
-            "0.0.0.0",
-            "Address of Glance's own server of earlier releases.",
-            no_effect=OWN_LISTEN,
+            "bind_host", Kind.TEXT, None, "Address of Glance's own server of earlier releases.", no_effect=OWN_LISTEN
         ),
         Option(
             "bind_port", Kind.INTEGER, 9292, "Port of Glance's own server of earlier releases.", no_effect=OWN_LISTEN
@@ -322,11 +326,7 @@ DEFAULT = Section(
             choices=("interval", "size", "none"),
         ),
         Option(
-            "logging_context_format_string",
-            Kind.TEXT,
-            "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s [%(global_request_id)s %(request_id)s %(user_identity)s] %(instance)s%(message)s",
-            "Format of log lines about a request.",
-            no_effect=OWN_LOG,
+            "logging_context_format_string", Kind.TEXT, None, "Format of log lines about a request.", no_effect=OWN_LOG
         ),
         Option(
             "logging_default_format_string",

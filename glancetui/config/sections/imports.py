@@ -9,7 +9,6 @@ NO_IMPORT = "this version has no image import"
 NO_TASKS = "this version has no tasks"
 NO_TASKFLOW = "tasks do not run on TaskFlow"
 
-
 IMPORT_FILTERING_OPTS = Section(
     "import_filtering_opts",
     "Which URLs an import may read.",

@@ -7,7 +7,6 @@ from glancetui.config.option import Option, Section
 
 NO_NOTIFICATIONS = "this version sends no notifications"
 
-
 OSLO_MESSAGING_NOTIFICATIONS = Section(
     "oslo_messaging_notifications",
     "Notifications about images.",

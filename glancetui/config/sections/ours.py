@@ -1,14 +1,13 @@
-"""Options of [glancetui]: what Glance has no name for."""
+"""Options of [glancetui]: what Glance has no option for."""
 
 from __future__ import annotations
 
 from glancetui.config.kinds import Kind
 from glancetui.config.option import Option, Section
 
-
 GLANCETUI = Section(
     "glancetui",
-    "What Glance has no name for.",
+    "What Glance has no option for.",
     (
         Option(
             "data_dir",
@@ -21,7 +20,11 @@ GLANCETUI = Section(
             "auth",
             Kind.TEXT,
             None,
-            "Who callers are: none (loopback and unix sockets only; every caller is administrator), basic (passwords in htpasswd_file), keystone (tokens), headers (identity headers of a trusted proxy). Not set: [paste_deploy] flavor decides.",
+            (
+                "Who callers are: none (loopback and unix sockets only; every caller is administrator), basic "
+                "(passwords in htpasswd_file), keystone (tokens), headers (identity headers of a trusted proxy). "
+                "Not set: [paste_deploy] flavor decides."
+            ),
             choices=("none", "basic", "keystone", "headers"),
         ),
         Option("listen", Kind.LIST, ["127.0.0.1:9292"], "Addresses to serve on: HOST:PORT, [IPv6]:PORT or unix:PATH."),
@@ -32,7 +35,7 @@ GLANCETUI = Section(
             "trusted_peers",
             Kind.LIST,
             [],
-            "Addresses or networks that may send identity headers, for auth = headers; unix sockets always may.",
+            ("Addresses or networks that may send identity headers, for auth = headers; unix sockets always may."),
         ),
         Option("max_header_bytes", Kind.SIZE, 65536, "Largest head of a request; beyond it 431.", minimum=4096),
         Option(

@@ -8,10 +8,12 @@ from glancetui.config.option import Option, Section
 DIRECT_FILES = "files are read and written without a pool of threads of their own"
 NO_DRIVER = "this version has no driver for this kind of store"
 
-
 GLANCE_STORE = Section(
     "glance_store",
-    "Stores: which is the default, and the options of a single store. Where enabled_backends is set, each backend has a section of its own instead.",
+    (
+        "Stores: which is the default, and the options of a single store. Where enabled_backends is set, "
+        "each backend has a section of its own instead."
+    ),
     (
         Option(
             "default_backend",
@@ -52,7 +54,7 @@ FILE = Section(
             Kind.TEXT,
             None,
             "Folder of the store's files.",
-            shown_default="`images` in the data folder for a single store, /var/lib/glance/images in a backend's section",
+            shown_default="`images` in the data folder; for a backend /var/lib/glance/images",
         ),
         Option(
             "filesystem_store_datadirs",

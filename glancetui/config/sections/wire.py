@@ -9,7 +9,6 @@ NO_TRACES = "the service sends no traces; see /metrics"
 OWN_THREADS = "the service has thread pools of its own"
 NO_LOCK_FILES = "locks between processes are rows with leases in the database"
 
-
 CORS = Section(
     "cors",
     "Which web pages may call the service.",
