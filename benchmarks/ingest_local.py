@@ -1,0 +1,91 @@
+"""The measure for uploads: the same hashing and writing of a file, done here without HTTP, registry or inspection.
+
+MD5 and SHA-512 run in a thread each beside the writing, on the same chunk size as the service; the target is flushed to
+the disk as the service does. `python benchmarks/ingest_local.py SOURCE TARGET` prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import mmap
+import os
+import queue
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+CHUNK = 1 << 19
+BUFFERS = 8
+
+
+class Local(NamedTuple):
+    size: int  # bytes
+    seconds: float
+    cpu_seconds: float
+    md5: str
+    sha512: str
+
+
+def ingest(source: Path, target: Path) -> Local:
+    """Copies `source` to `target`, hashing it on the way; both are left in place."""
+    started, cpu = time.perf_counter(), time.process_time()
+    free: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
+    for _ in range(BUFFERS):
+        free.put(memoryview(mmap.mmap(-1, CHUNK)))
+    digests = [hashlib.md5(usedforsecurity=False), hashlib.sha512()]
+    shown: list[queue.SimpleQueue] = [queue.SimpleQueue() for _ in digests]
+    done: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
+
+    def hashing(digest, chunks) -> None:
+        while (item := chunks.get()) is not None:
+            digest.update(item[0])
+            done.put(item[1])
+
+    threads = [threading.Thread(target=hashing, args=pair) for pair in zip(digests, shown, strict=True)]
+    for thread in threads:
+        thread.start()
+    size, readers = 0, {}
+    with source.open("rb", buffering=0) as incoming, target.open("wb", buffering=0) as outgoing:
+        while True:
+            buffer = free.get() if not free.empty() else _returned(done, readers, len(digests))
+            count = incoming.readinto(buffer)
+            if not count:
+                break
+            chunk = buffer[:count]
+            readers[id(buffer)] = 0
+            for chunks in shown:
+                chunks.put((chunk, buffer))
+            outgoing.write(chunk)
+            size += count
+        for chunks in shown:
+            chunks.put(None)
+        os.fsync(outgoing.fileno())
+    for thread in threads:
+        thread.join()
+    return Local(
+        size, time.perf_counter() - started, time.process_time() - cpu, digests[0].hexdigest(), digests[1].hexdigest()
+    )
+
+
+def _returned(done: queue.SimpleQueue, readers: dict[int, int], all_readers: int) -> memoryview:
+    """The next buffer that every hash thread has read."""
+    while True:
+        buffer = done.get()
+        readers[id(buffer)] += 1
+        if readers[id(buffer)] == all_readers:
+            return buffer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("target", type=Path)
+    arguments = parser.parse_args()
+    print(json.dumps(ingest(arguments.source, arguments.target)._asdict()))
+
+
+if __name__ == "__main__":
+    main()
