@@ -1,0 +1,159 @@
+"""Every action: its keys, its words, where it works. Footer, help, menu, prompt and dispatch are drawn from this table.
+
+Lowercase looks, uppercase acts: an action that changes the server sits on an uppercase letter, and its box or its `z`
+stands between a slip and a loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from glancetui.errors import ConfigError
+
+LISTS = ("images", "transfers")
+ONE_IMAGE = ("images", "image")
+TEXTS = ("raw",)
+EVERYWHERE = ("*",)
+
+FORBIDDEN_KEYS = {"ctrl+i", "ctrl+m", "ctrl+j", "ctrl+h", "ctrl+left_square_bracket"}  # tab, enter, newline, backspace, escape
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    keys: tuple[str, ...]
+    label: str  # one or two words, for the footer
+    help: str
+    views: tuple[str, ...] = EVERYWHERE
+    weight: int = 0  # the heavier, the further left in the footer; 0: not there
+    acts: bool = False  # changes the server
+    command: str = ""  # its name at the `:` prompt, where that is not the last part of its id
+
+    @property
+    def name(self) -> str:
+        return self.id.rpartition(".")[2]
+
+    @property
+    def spoken(self) -> str:
+        """What it is called at the prompt."""
+        return self.command or self.name
+
+    def works_in(self, view: str) -> bool:
+        return self.views == EVERYWHERE or view in self.views
+
+
+def _view(number: int, view: str, label: str) -> Action:
+    return Action(id=f"view.{view}", keys=(str(number),), label=label, help=f"Go to {label}.")
+
+
+VIEWS: tuple[tuple[int, str, str], ...] = (
+    (1, "dashboard", "Dash"),
+    (2, "images", "Images"),
+    (3, "transfers", "Transfers"),
+    (4, "stores", "Stores"),
+    (5, "services", "Services"),
+    (6, "findings", "Findings"),
+    (7, "cache", "Cache"),
+    (8, "tasks", "Tasks"),
+    (9, "events", "Events"),
+    (0, "metadefs", "Metadefs"),
+)
+
+ACTIONS: tuple[Action, ...] = (
+    Action(id="go.down", keys=("j", "down"), label="down", help="One row down."),
+    Action(id="go.up", keys=("k", "up"), label="up", help="One row up."),
+    Action(id="go.first", keys=("g", "home"), label="first", help="The first row; takes in what is new above."),
+    Action(id="go.last", keys=("G", "end"), label="last", help="The last row, by the reversed sort."),
+    Action(id="go.half_down", keys=("ctrl+d",), label="½ down", help="Half a page down."),
+    Action(id="go.half_up", keys=("ctrl+u",), label="½ up", help="Half a page up."),
+    Action(id="go.page_down", keys=("ctrl+f", "pagedown"), label="page down", help="A page down."),
+    Action(id="go.page_up", keys=("ctrl+b", "pageup"), label="page up", help="A page up."),
+    Action(id="go.left", keys=("h", "left"), label="left", help="Scroll columns to the left."),
+    Action(id="go.right", keys=("l", "right"), label="right", help="Scroll columns to the right."),
+    Action(id="go.open", keys=("enter",), label="open", help="Open what is under the cursor.", weight=90),
+    Action(id="go.back", keys=("escape",), label="back", help="One step back: prompt, marks, filter, parent."),
+    Action(id="go.last_view", keys=("-",), label="last view", help="The view before this one, like `cd -`."),
+    Action(id="go.next_pane", keys=("tab",), label="next pane", help="Move to the next pane."),
+    Action(id="go.previous_pane", keys=("shift+tab",), label="previous pane", help="Move to the previous pane."),
+    Action(id="go.next_tab", keys=("]", ">"), label="next tab", help="The next tab of a detail.", views=("image",), weight=60),
+    Action(id="go.previous_tab", keys=("[", "<"), label="previous tab", help="The tab before.", views=("image",)),
+    *(_view(*view) for view in VIEWS),
+    Action(id="ask.command", keys=(":",), label="command", help="Go to a view or do an action by its name.", weight=20),
+    Action(id="ask.filter", keys=("/",), label="filter", help="Filter the list, or search in a text.", views=("images", "raw"), weight=50),
+    Action(id="ask.next_match", keys=("ctrl+n",), label="next match", help="The next place that the search found.", views=TEXTS),
+    Action(id="list.mark", keys=("space",), label="mark", help="Mark the row, or unmark it, and step down.", views=LISTS, weight=30),
+    Action(id="list.range", keys=("v",), label="range", help="From here on moving marks; `space` ends it.", views=LISTS),
+    Action(id="list.mark_all", keys=("*",), label="mark all", help="Mark all that match the filter.", views=LISTS),
+    Action(id="list.unmark", keys=("\\",), label="unmark", help="Clear all marks.", views=LISTS),
+    Action(id="list.sort", keys=("s",), label="sort", help="Pick a column to sort by; the same again reverses.", views=("images",), weight=45),
+    Action(id="list.more", keys=(".",), label="go on", help="Look through more pages for matches.", views=("images",)),
+    Action(id="list.grow", keys=("+",), label="grow", help="A larger list beside the preview.", views=("images",)),
+    Action(id="list.shrink", keys=("_",), label="shrink", help="A smaller list beside the preview.", views=("images",)),
+    Action(id="look.copy", keys=("y",), label="copy", help="Copy id, name, URL, hash, JSON or command.", views=ONE_IMAGE, weight=25),
+    Action(id="look.raw", keys=("r",), label="raw", help="The document as the endpoint sent it.", views=ONE_IMAGE, weight=24),
+    Action(id="look.save", keys=("f",), label="fetch", help="Save the image's data to a file, verified.", views=ONE_IMAGE, weight=70, command="save"),
+    Action(id="look.refresh", keys=("ctrl+r", "f5"), label="refresh", help="Ask the server now; reconnects too."),
+    Action(id="look.redraw", keys=("ctrl+l",), label="redraw", help="Draw the screen anew."),
+    Action(id="look.help", keys=("?", "f1"), label="help", help="This page: keys, filter fields, states.", weight=1),
+    Action(id="look.menu", keys=("x",), label="actions", help="All actions here, or why one cannot be used.", weight=15),
+    Action(id="image.new", keys=("n",), label="new", help="Publish a file as an image.", views=("dashboard", "images", "image", "transfers"), weight=80),
+    Action(id="image.delete", keys=("D",), label="delete", help="Delete the image, or all marked.", views=ONE_IMAGE, weight=65, acts=True),
+    Action(id="image.protect", keys=("P",), label="protect", help="Protect from deletion, or unprotect.", views=ONE_IMAGE, weight=40, acts=True),
+    Action(id="image.hide", keys=("H",), label="hide", help="Hide from default lists, or show again.", views=ONE_IMAGE, weight=38, acts=True),
+    Action(id="image.visibility", keys=("V",), label="visibility", help="Who can see it.", views=ONE_IMAGE, weight=39, acts=True),
+    Action(id="image.activate", keys=("A",), label="(de)activate", help="Stop its data being fetched, or allow it again.", views=ONE_IMAGE, weight=37, acts=True),
+    Action(id="transfer.cancel", keys=("X",), label="cancel", help="Cancel the transfer.", views=("transfers",), weight=85, acts=True),
+    Action(id="undo.list", keys=("z",), label="undo", help="Undo the newest of this session's reversible changes.", weight=5, acts=True, command="undo"),
+    Action(id="app.quit", keys=("q",), label="quit", help="Back; at top level, quit.", weight=2, command="quit"),
+    Action(id="app.exit", keys=("ctrl+q",), label="exit", help="Quit at once; asks while transfers run."),
+    Action(id="app.interrupt", keys=("ctrl+c",), label="interrupt", help="Close the prompt, or copy selected text; twice quits."),
+)  # fmt: skip
+
+BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
+
+
+class Keymap:
+    """Which key does what, after the operator's own changes."""
+
+    def __init__(self, changes: Mapping[str, str] | None = None) -> None:
+        """`changes`: action id → key. Raises ConfigError for an unknown action, a forbidden key, or a clash."""
+        self._keys: dict[str, tuple[str, ...]] = {action.id: action.keys for action in ACTIONS}
+        for action_id, key in (changes or {}).items():
+            if action_id not in BY_ID:
+                raise ConfigError(f"[keys] names {action_id!r}, which is no action; `?` lists them.")
+            if key in FORBIDDEN_KEYS or key.startswith(("alt+", "ctrl+shift+")):
+                raise ConfigError(f"[keys] {action_id}: terminals cannot tell {key!r} from another key; choose another.")
+            self._keys[action_id] = (key,)
+        self._refuse_clashes()
+
+    def _refuse_clashes(self) -> None:
+        for position, action in enumerate(ACTIONS):
+            for other in ACTIONS[position + 1 :]:
+                shared = set(self._keys[action.id]) & set(self._keys[other.id])
+                if shared and _meet(action, other):
+                    key = sorted(shared)[0]
+                    raise ConfigError(f"[keys] {key!r} is given to both {action.id} and {other.id}; change one of them.")
+
+    def keys(self, action: Action) -> tuple[str, ...]:
+        return self._keys[action.id]
+
+    def shown(self, action: Action) -> str:
+        """The key as a footer spells it."""
+        return shown_key(self._keys[action.id][0])
+
+    def find(self, key: str, view: str) -> Action | None:
+        return next((a for a in ACTIONS if key in self._keys[a.id] and a.works_in(view)), None)
+
+
+def _meet(one: Action, other: Action) -> bool:
+    return one.views == EVERYWHERE or other.views == EVERYWHERE or bool(set(one.views) & set(other.views))
+
+
+def shown_key(key: str) -> str:
+    return {"escape": "esc", "pagedown": "PgDn", "pageup": "PgUp", "down": "↓", "up": "↑"}.get(key, key)
+
+
+def of_view(view: str, actions: Iterable[Action] = ACTIONS) -> list[Action]:
+    """The actions that work in a view, heaviest first."""
+    return sorted((a for a in actions if a.works_in(view)), key=lambda action: -action.weight)

@@ -1,0 +1,119 @@
+"""The Textual application: themes, the desk, starting and leaving."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+from textual.app import App
+from textual.binding import Binding
+
+from glancetui.errors import GlancetuiError
+from glancetui.tui import themes
+from glancetui.tui.actions import Keymap
+from glancetui.tui.desk import Desk
+from glancetui.tui.glyphs import fitting
+from glancetui.tui.palette import Palette
+from glancetui.tui.ports import Service
+from glancetui.tui.session import Session
+from glancetui.tui.settings import Settings
+
+Opener = Callable[[Callable[[str], None]], Service]
+INTERRUPT_TWICE = 2.0  # seconds within which a second ctrl+c quits
+
+
+class GlanceApp(App[int], inherit_bindings=False):
+    """`opener` is called in a thread after the first frame; it tells what it waits for, and returns the endpoint."""
+
+    TITLE = "glancetui"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS = [  # noqa: RUF012  # Textual's own way
+        Binding("ctrl+q", "leave", priority=True, show=False),
+        Binding("ctrl+c", "interrupt", priority=True, show=False),
+    ]
+    CSS = """
+    Toast { background: $panel; color: $ink; border-left: outer $key; padding: 0 1; width: 60; max-width: 90%; }
+    Toast.-error { border-left: outer $bad; }
+    Toast.-warning { border-left: outer $warn; }
+    ToastRack { margin-bottom: 2; }
+    """
+
+    def __init__(self, opener: Opener, settings: Settings | None = None, *, read_only: bool = False) -> None:
+        self.settings = settings or Settings()
+        self.monochrome = "NO_COLOR" in os.environ
+        super().__init__()
+        self._palettes: dict[str, Palette] = {}
+        for theme in themes.OURS:
+            self.register_theme(theme)
+        self.theme = self.settings.theme if self.settings.theme in self.available_themes else "dark"
+        if not self.settings.motion:
+            self.animation_level = "none"
+        glyphs = fitting(self.settings.ascii)
+        self.session = Session(self.settings, glyphs, lambda: self.palette, read_only=read_only)
+        self.keymap = Keymap(self.settings.keys)
+        self.desk = Desk(self.session, self.keymap)
+        self._opener = opener
+        self._interrupted_at = -INTERRUPT_TWICE
+
+    def get_css_variables(self) -> dict[str, str]:
+        variables = super().get_css_variables()
+        return themes.ink_of(variables, ansi=self.theme.startswith("ansi")) | variables
+
+    @property
+    def palette(self) -> Palette:
+        if self.theme not in self._palettes:
+            self._palettes[self.theme] = Palette.of(self.get_css_variables(), monochrome=self.monochrome)
+        return self._palettes[self.theme]
+
+    def get_default_screen(self) -> Desk:
+        return self.desk
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._connect)
+
+    def _connect(self) -> None:
+        self.run_worker(self._open(), group="connect", exclusive=True, exit_on_error=False)
+
+    async def _open(self) -> None:
+        session, loop = self.session, asyncio.get_running_loop()
+
+        def note(sentence: str) -> None:
+            loop.call_soon_threadsafe(self._starting, sentence)
+
+        while session.service is None:
+            try:
+                service = await session.pool.run(self._opener, note)
+                session.about = await session.pool.run(service.about)
+            except GlancetuiError as error:
+                self._starting("")
+                self.desk.failed(error)
+                await asyncio.sleep(max(0.1, session.connection.due - session.clock()))
+                continue
+            session.service = service
+        self._starting("")
+        self.desk.connected()
+
+    def _starting(self, sentence: str) -> None:
+        self.session.starting = sentence
+        self.desk.redraw_lines()
+
+    def action_interrupt(self) -> None:
+        """ctrl+c: copy what is selected, else close the prompt; twice quits."""
+        selected = self.screen.get_selected_text()
+        if selected:
+            self.copy_to_clipboard(selected)
+            self.screen.clear_selection()
+            return
+        if self.desk.prompt.is_open:
+            self.desk.prompt.leave()
+            return
+        now = self.session.clock()
+        if now - self._interrupted_at <= INTERRUPT_TWICE:
+            self.action_leave()
+            return
+        self._interrupted_at = now
+        self.desk.say("ctrl+c once more quits.", seconds=INTERRUPT_TWICE)
+
+    def action_leave(self) -> None:
+        self.desk.act_exit()

@@ -1,0 +1,1 @@
+"""What opens over a view, asks one thing, and closes."""

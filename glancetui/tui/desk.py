@@ -1,0 +1,324 @@
+"""The one screen under everything: header, tabs, a view, chips, footer; keys to actions, and the rhythm of asking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.text import Text
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.screen import Screen
+
+from glancetui.client.values import RemoteImage
+from glancetui.errors import GlancetuiError
+from glancetui.tui.actions import ACTIONS, BY_ID, VIEWS, Action, Keymap, of_view
+from glancetui.tui.session import Session
+from glancetui.tui.views.base import View
+from glancetui.tui.views.dashboard import DashboardView
+from glancetui.tui.views.image import ImageView
+from glancetui.tui.views.images import ImagesView
+from glancetui.tui.views.missing import LACKS, MissingView
+from glancetui.tui.views.raw import RawView
+from glancetui.tui.views.transfers import TransfersView
+from glancetui.tui.widgets import chrome
+from glancetui.tui.widgets.line import Line
+from glancetui.tui.widgets.prompt import Prompt
+
+LEAST = (80, 24)
+
+
+class Desk(Screen[None], inherit_bindings=False):
+    DEFAULT_CSS = """
+    Desk { background: $background; color: $ink; layers: base over; }
+    Desk > #header { background: $bar; }
+    Desk > #views { height: 1fr; }
+    Desk > #views > View { display: none; }
+    Desk > #views > View.current { display: block; }
+    Desk > #bottom { height: 1; }
+    Desk > #bottom.prompting > #chips { display: none; }
+    Desk #chips { background: $bar; }
+    Desk > #small { display: none; }
+    Desk.small > * { display: none; }
+    Desk.small > #small { display: block; }
+    """
+
+    def __init__(self, session: Session, keymap: Keymap) -> None:
+        super().__init__()
+        self.session, self.keymap = session, keymap
+        self.images = ImagesView(session)
+        self.image = ImageView(session)
+        self.raw = RawView(session)
+        self.transfers = TransfersView(session)
+        self.dashboard = DashboardView(session)
+        missing = [MissingView(session, name) for name in LACKS]
+        views: list[View] = [self.dashboard, self.images, self.image, self.raw, self.transfers, *missing]
+        self.views: Mapping[str, View] = {view.name_of_view: view for view in views}
+        self.path = ["images"]
+        self.last_path = ["dashboard"]
+        self.prompt = Prompt()
+        self._asking = False
+
+    def compose(self) -> ComposeResult:
+        yield Line(lambda width: chrome.header(self.session, width), id="header")
+        yield Line(self._tabs, id="crumbs")
+        with Container(id="views"):
+            yield from self.views.values()
+        with Container(id="bottom"):
+            yield Line(lambda width: self.view.chips(width), id="chips")
+            yield self.prompt
+        yield Line(self._footer, id="footer")
+        yield Line(self._too_small, id="small")
+
+    def on_mount(self) -> None:
+        self._show(self.path)
+        self.set_interval(0.25, self._pulse)
+        self.set_interval(1.0, self._tick)
+
+    # The lines around the view
+
+    @property
+    def view(self) -> View:
+        return self.views[self.path[-1]]
+
+    @property
+    def main_view(self) -> str:
+        """The one of the ten views that is open, or was before a detail."""
+        return self.path[0]
+
+    def _tabs(self, width: int) -> Text:
+        return chrome.tabs(self.session, self.keymap, self.main_view, self.view.crumbs(), width)
+
+    def _footer(self, width: int) -> Text:
+        view = self.view.name_of_view
+        off = frozenset(a.id for a in of_view(view) if a.acts and self.session.read_only)
+        return chrome.footer(self.keymap, self.session.palette(), view, off, width)
+
+    def _too_small(self, width: int) -> Text:
+        least = f"{LEAST[0]}×{LEAST[1]}"
+        sentence = f"glancetui needs {least}; this is {self.app.size.width}×{self.app.size.height}."
+        return Text(sentence[:width], self.session.palette().warn, end="")
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < LEAST[0] or event.size.height < LEAST[1], "small")
+        self.redraw_lines()
+
+    def redraw_lines(self) -> None:
+        for line in self.query(Line):
+            line.refresh()
+
+    @on(View.Changed)
+    def _view_changed(self) -> None:
+        self.query_one("#chips", Line).refresh()
+        self.query_one("#crumbs", Line).refresh()
+
+    # Views
+
+    def _show(self, path: Sequence[str]) -> None:
+        self.path = list(path)
+        for view in self.views.values():
+            view.set_class(view is self.view, "current")
+        self.view.shown()
+        self.redraw_lines()
+
+    def go(self, *path: str) -> None:
+        if path != tuple(self.path):
+            self.last_path = self.path
+        self._show(path)
+
+    def open_image(self, image: RemoteImage) -> None:
+        self.image.show_image(image)
+        self.go("images", "image")
+
+    def open_raw(self, image: RemoteImage) -> None:
+        self.raw.show_document(image.document, image.name or image.id)
+        self.go(*(step for step in self.path if step != "raw"), "raw")
+
+    # Asking the server
+
+    def _tick(self) -> None:
+        self.view.tick()
+        self.query_one("#header", Line).refresh()
+        self.query_one("#chips", Line).refresh()
+        if self.session.connection.troubled or self.session.starting:
+            self.query_one("#crumbs", Line).refresh()
+
+    def _pulse(self) -> None:
+        session = self.session
+        if session.service is not None and not self._asking and session.clock() >= session.connection.due:
+            self._asking = True
+            self._poll()
+
+    @work(exclusive=False, group="poll", exit_on_error=False)
+    async def _poll(self) -> None:
+        session = self.session
+        try:
+            asked = await self.view.poll()
+            if not asked and session.service is not None:
+                session.about = await session.pool.run(session.service.about)
+        except GlancetuiError as error:
+            self.failed(error)
+        else:
+            self.answered()
+        finally:
+            self._asking = False
+
+    def answered(self) -> None:
+        troubled = self.session.connection.troubled
+        self.session.connection.answered(self.session.clock())
+        if troubled:
+            self.redraw_lines()
+
+    def failed(self, error: Exception) -> None:
+        self.session.connection.failed(error, self.session.clock())
+        self.redraw_lines()
+
+    @on(View.Failed)
+    def _view_failed(self, message: View.Failed) -> None:
+        self.failed(message.error)
+
+    def connected(self) -> None:
+        """The session has its endpoint."""
+        self.answered()
+        for view in self.views.values():
+            view.connected()
+        self.redraw_lines()
+
+    # Keys
+
+    async def on_key(self, event: events.Key) -> None:
+        if self.prompt.is_open:
+            return
+        pressed = event.character if event.is_printable and event.character and event.character != " " else event.key
+        action = self.keymap.find(pressed, self.view.name_of_view)
+        if action is None:
+            return
+        event.stop()
+        event.prevent_default()
+        self.act(action)
+
+    def on_line_pressed(self, message: Line.Pressed) -> None:
+        action = BY_ID.get(message.action_id)
+        if action is not None:
+            self.act(action)
+
+    def act(self, action: Action) -> None:
+        """Do an action, or say why it cannot be done now."""
+        if not action.works_in(self.view.name_of_view):
+            self.say(f"{action.label} does not work in this view.", "warning")
+            return
+        reason = self.view.off(action)
+        if reason is not None:
+            self.say(f"{action.label.capitalize()}: {reason}.", "warning")
+            return
+        if action.id.startswith("view."):
+            self.go(action.name)
+            return
+        method = getattr(self.view, f"act_{action.name}", None) or getattr(self, f"act_{action.name}", None)
+        if method is not None:
+            method()
+
+    def say(self, sentence: str, severity: str = "information", seconds: float = 4) -> None:
+        """A toast, kept in the log too."""
+        self.session.note(sentence, severity)
+        level = "information" if severity == "information" else "warning" if severity == "warning" else "error"
+        self.app.notify(sentence, severity=level, timeout=seconds, markup=False)  # type: ignore[arg-type]  # a literal
+
+    # The prompt
+
+    def ask(self, kind: str, value: str = "") -> None:
+        self.query_one("#bottom").add_class("prompting")
+        self.prompt.ask(kind, value, self._complete if kind == ":" else None)
+
+    def _stop_asking(self) -> None:
+        self.query_one("#bottom").remove_class("prompting")
+        self.view.shown()
+
+    @on(Prompt.Typed)
+    def _typed(self, message: Prompt.Typed) -> None:
+        message.stop()
+        if message.kind == "/" and self.prompt.is_open:
+            self._filter(message.value)
+
+    @on(Prompt.Entered)
+    def _entered(self, message: Prompt.Entered) -> None:
+        message.stop()
+        self._stop_asking()
+        if message.kind == "/":
+            if not self._filter(message.value):
+                self.ask("/", message.value)
+        elif message.value.strip():
+            self.command(message.value.strip())
+
+    @on(Prompt.Left)
+    def _left(self, message: Prompt.Left) -> None:
+        message.stop()
+        self._stop_asking()
+        if message.kind == "/":
+            self._filter(message.value)
+
+    def _filter(self, typed: str) -> bool:
+        view = self.view
+        return view.try_filter(typed) if isinstance(view, ImagesView | RawView) else True
+
+    def _commands(self) -> list[str]:
+        here = [action.spoken for action in of_view(self.view.name_of_view) if not action.id.startswith("view.")]
+        return [name for _, name, _ in VIEWS] + sorted(here)
+
+    def _complete(self, typed: str) -> list[str]:
+        return [name for name in self._commands() if name.startswith(typed)]
+
+    def command(self, line: str) -> None:
+        """`:VIEW [/FILTER]`, `:ACTION`, `:sort KEY [asc|desc]`, `:set theme=NAME`."""
+        from glancetui.tui.commands import run
+
+        run(self, line)
+
+    # Actions that work everywhere
+
+    def act_command(self) -> None:
+        self.ask(":")
+
+    def act_back(self) -> None:
+        if self.view.back():
+            return
+        if len(self.path) > 1:
+            self.go(*self.path[:-1])
+
+    def act_last_view(self) -> None:
+        self.go(*self.last_path)
+
+    def act_refresh(self) -> None:
+        self.session.connection.hurry(self.session.clock())
+        self._pulse()
+
+    def act_redraw(self) -> None:
+        self.app.refresh(layout=True)
+
+    def act_help(self) -> None:
+        from glancetui.tui.boxes.help import Help
+
+        self.app.push_screen(Help(self.view.name_of_view, self.keymap))
+
+    def act_menu(self) -> None:
+        from glancetui.tui.boxes.pick import Choice, Pick
+
+        view = self.view
+        actions = [a for a in of_view(view.name_of_view) if not a.id.startswith(("view.", "go."))]
+        choices = [Choice(a.id, a.help, self.keymap.shown(a), view.off(a) or "") for a in actions]
+        self.app.push_screen(Pick("Actions", choices), self._picked)
+
+    def _picked(self, action_id: str | None) -> None:
+        if action_id is not None:
+            self.act(BY_ID[action_id])
+
+    def act_quit(self) -> None:
+        if len(self.path) > 1:
+            self.go(*self.path[:-1])
+            return
+        self.act_exit()
+
+    def act_exit(self) -> None:
+        self.app.exit(0)
+
+

@@ -1,0 +1,61 @@
+"""What all views share: one endpoint, how it is doing, and this program's own memory of what it did."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from glancetui.tui.columns import Scene
+from glancetui.tui.connection import Connection
+from glancetui.tui.figures import now
+from glancetui.tui.glyphs import Glyphs
+from glancetui.tui.palette import Palette
+from glancetui.tui.pool import Pool
+from glancetui.tui.ports import About, Service
+from glancetui.tui.settings import Settings
+
+NOTICES_KEPT = 200
+
+
+class Notice(msgspec.Struct, frozen=True):
+    at: datetime
+    sentence: str
+    severity: str = "information"
+
+
+class Session:
+    """Made once for the program, handed to every view. Lives on the event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        glyphs: Glyphs,
+        palette: Callable[[], Palette],
+        *,
+        read_only: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], datetime] = now,
+    ) -> None:
+        self.settings, self.glyphs, self.palette, self.read_only = settings, glyphs, palette, read_only
+        self.clock, self.wall = clock, wall
+        self.pool = Pool()
+        self.connection = Connection()
+        self.service: Service | None = None
+        self.about: About | None = None
+        self.starting = ""  # what is being waited for before the endpoint answers
+        self.notices: list[Notice] = []
+        self.reasons: dict[str, str] = {}  # image id → why its last upload from here failed
+
+    def scene(self) -> Scene:
+        return Scene(now=self.wall(), glyphs=self.glyphs)
+
+    def note(self, sentence: str, severity: str = "information") -> None:
+        self.notices.append(Notice(self.wall(), sentence, severity))
+        del self.notices[:-NOTICES_KEPT]
+
+    @property
+    def endpoint(self) -> str:
+        return self.about.endpoint if self.about else ""

@@ -1,0 +1,1 @@
+"""One module per view: what fills the body of the screen."""

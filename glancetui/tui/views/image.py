@@ -1,0 +1,199 @@
+"""An image's detail: tabs of facts about the one image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.style import Style
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+
+from glancetui.client.values import RemoteImage, RemoteMember
+from glancetui.errors import GlancetuiError, NotFound
+from glancetui.tui import figures
+from glancetui.tui.session import Session
+from glancetui.tui.views.acting import ImageActions
+from glancetui.tui.views.base import View
+from glancetui.tui.widgets import facts
+from glancetui.tui.widgets.chrome import spread
+from glancetui.tui.widgets.line import Line
+from glancetui.tui.widgets.pane import Pane
+
+TABS = ("Overview", "Properties", "Locations", "Members", "Raw")
+
+
+class ImageView(ImageActions, View):
+    name_of_view = "image"
+    title_of_view = "Images"
+
+    DEFAULT_CSS = """
+    ImageView #tabs { height: 1; background: $bar; }
+    ImageView Pane { padding: 1 2; }
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.image: RemoteImage | None = None
+        self.tab = 0
+        self.members: Sequence[RemoteMember] | None = None
+        self.gone = False
+        self.read_at: float | None = None
+        self.pane = Pane(id="facts")
+        self.tabs = Line(self._tabs, id="tabs")
+
+    def compose(self) -> ComposeResult:
+        yield self.tabs
+        yield self.pane
+
+    def show_image(self, image: RemoteImage) -> None:
+        self.image, self.members, self.gone = image, None, False
+        self.read_at = self.session.clock()
+        self._draw()
+        self.pane.scroll_home(animate=False)
+
+    def shown(self) -> None:
+        self.pane.focus()
+        self.call_after_refresh(self._draw)
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _tabs(self, width: int) -> Text:  # noqa: ARG002  # the five always fit
+        palette, image = self.session.palette(), self.image
+        line = Text(" ", no_wrap=True, end="")
+        counts = {"Properties": len(image.properties) if image else 0}
+        if self.members is not None:
+            counts["Members"] = len(self.members)
+        for number, name in enumerate(TABS):
+            label = f" {name} {counts[name]} " if name in counts else f" {name} "
+            style = palette.cursor + palette.ink + Style(bold=True) if number == self.tab else palette.soft
+            line.append(label, style + Style(meta={"act": f"tab.{number}"})).append(" ")
+        return line
+
+    def on_line_pressed(self, message: Line.Pressed) -> None:
+        name, _, number = message.action_id.partition(".")
+        if name == "tab":
+            message.stop()
+            self.open_tab(int(number))
+
+    def open_tab(self, number: int) -> None:
+        self.tab = number % len(TABS)
+        self.tabs.refresh()
+        self._draw()
+        self.pane.scroll_home(animate=False)
+        if TABS[self.tab] == "Members":
+            self._read_members()
+
+    def _draw(self) -> None:
+        image = self.image
+        if image is None or not self.is_mounted:
+            return
+        palette, scene, room = self.session.palette(), self.session.scene(), self.pane.room
+        reason = "" if image.status not in {"queued", "killed"} else self.session.reasons.get(image.id, "")
+        texts = {
+            "Overview": lambda: facts.overview(image, scene, palette, room, reason),
+            "Properties": lambda: facts.properties(image, palette, room),
+            "Locations": lambda: facts.locations(image, palette, room),
+            "Members": lambda: facts.members(self.members, palette, scene, room),
+            "Raw": lambda: facts.raw(image.document, palette),
+        }
+        text = texts[TABS[self.tab]]()
+        if self.gone:
+            text = Text("This image is deleted. What follows is how it last was.\n\n", palette.bad).append_text(text)
+        self.pane.put(text)
+
+    @work(exclusive=True, group="members", exit_on_error=False)
+    async def _read_members(self) -> None:
+        service, image = self.session.service, self.image
+        if service is None or image is None:
+            return
+        try:
+            found = await self.session.pool.run(service.members, image.id)
+        except GlancetuiError as error:
+            self.post_message(self.Failed(error))
+            return
+        if self.image is not None and self.image.id == image.id:
+            self.members = found
+            self.tabs.refresh()
+            self._draw()
+
+    async def poll(self) -> bool:
+        service, image = self.session.service, self.image
+        if service is None or image is None or self.gone:
+            return False
+        try:
+            fresh = await self.session.pool.run(service.image, image.id)
+        except NotFound:
+            self.gone = True
+            self._draw()
+            self.post_message(self.Changed())
+            return True
+        if self.image is not image:
+            return True
+        self.read_at = self.session.clock()
+        if TABS[self.tab] == "Members":
+            self._read_members()
+        if fresh.document != image.document:
+            self.replaced(fresh)
+        return True
+
+    def tick(self) -> None:
+        self.post_message(self.Changed())
+
+    def crumbs(self) -> Sequence[str]:
+        return ("Images", (self.image.name or self.image.id) if self.image else "")
+
+    def chips(self, width: int) -> Text:
+        palette = self.session.palette()
+        age = "" if self.read_at is None else self.session.clock() - self.read_at
+        shown = "" if age == "" else (f"{figures.span(age)} old" if age >= 3 else "now")
+        state = [(f"{self.session.glyphs.bad} deleted", palette.bad)] if self.gone else []
+        return spread(state, [(shown, palette.soft)], width)
+
+    # Acting
+
+    def chosen(self) -> list[RemoteImage]:
+        return [] if self.image is None or self.gone else [self.image]
+
+    def forget(self, image_ids: Iterable[str]) -> None:
+        if self.image is not None and self.image.id in image_ids:
+            self.desk.act_back()
+
+    def replaced(self, image: RemoteImage) -> None:
+        self.image = image
+        self._draw()
+        self.tabs.refresh()
+        self.post_message(self.Changed())
+
+    def act_next_tab(self) -> None:
+        self.open_tab(self.tab + 1)
+
+    def act_previous_tab(self) -> None:
+        self.open_tab(self.tab - 1)
+
+    act_right, act_left, act_next_pane, act_previous_pane = act_next_tab, act_previous_tab, act_next_tab, act_previous_tab
+
+    def act_down(self) -> None:
+        self.pane.scroll_relative(y=1, animate=False)
+
+    def act_up(self) -> None:
+        self.pane.scroll_relative(y=-1, animate=False)
+
+    def act_first(self) -> None:
+        self.pane.scroll_home(animate=False)
+
+    def act_last(self) -> None:
+        self.pane.scroll_end(animate=False)
+
+    def act_page_down(self) -> None:
+        self.pane.scroll_page_down(animate=False)
+
+    def act_page_up(self) -> None:
+        self.pane.scroll_page_up(animate=False)
+
+    def act_half_down(self) -> None:
+        self.pane.scroll_relative(y=self.pane.size.height // 2, animate=False)
+
+    def act_half_up(self) -> None:
+        self.pane.scroll_relative(y=-(self.pane.size.height // 2), animate=False)

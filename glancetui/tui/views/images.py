@@ -1,0 +1,421 @@
+"""2 Images: the list of images, its filter and sort, and a preview where there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.style import Style
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.timer import Timer
+
+from glancetui.client import filters
+from glancetui.client.text import clean, cut
+from glancetui.client.values import RemoteImage
+from glancetui.errors import GlancetuiError
+from glancetui.tui import figures
+from glancetui.tui.actions import Action
+from glancetui.tui.columns import IMAGE_COLUMNS
+from glancetui.tui.ports import Order, Query
+from glancetui.tui.session import Session
+from glancetui.tui.source import ImageSource
+from glancetui.tui.views.acting import ImageActions
+from glancetui.tui.views.base import View
+from glancetui.tui.widgets import facts
+from glancetui.tui.widgets.chrome import spread
+from glancetui.tui.widgets.pane import Pane
+from glancetui.tui.widgets.table import VirtualTable
+
+PREVIEW_REST = 0.1  # seconds on a row before the preview follows
+WIDE, MEDIUM, SHORT = 160, 100, 30
+SHARES = (30, 40, 50, 60, 70, 80)  # the list's part in percent
+
+
+class ImagesView(ImageActions, View):
+    name_of_view = "images"
+    title_of_view = "Images"
+
+    DEFAULT_CSS = """
+    ImagesView #split { layout: vertical; height: 1fr; }
+    ImagesView #split Pane { display: none; border-top: solid $line; padding: 1 2 0 2; }
+    ImagesView.under #split Pane { display: block; height: 13; }
+    ImagesView.beside #split { layout: horizontal; }
+    ImagesView.beside #split VirtualTable { width: 60%; }
+    ImagesView.beside #split Pane { display: block; width: 1fr; border-top: none; border-left: solid $line; padding: 0 2; }
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.source = ImageSource(session.pool, session.clock)
+        self.source.page_size = session.settings.page_size
+        self.table: VirtualTable[RemoteImage] = VirtualTable(
+            IMAGE_COLUMNS, self.source, palette=session.palette, scene=session.scene, id="images-table"
+        )
+        self.source.anchor = self.table.anchored
+        self.table.note = self.reason_of
+        self.table.empty = self.empty
+        self.pane = Pane(id="preview")
+        self.order = Order()
+        self.filter = filters.Filter()
+        self.plan = self.filter.plan()
+        self.wrong: filters.FilterError | None = None
+        self.error: Exception | None = None
+        self.waiting_since = session.clock()
+        self._preview_timer: Timer | None = None
+        self._share = SHARES.index(60)
+        self._list_opened = False
+
+    def compose(self) -> ComposeResult:
+        with Container(id="split"):
+            yield self.table
+            yield self.pane
+
+    def on_mount(self) -> None:
+        self.table.sorted_by = (self.order.key, self.order.descending)
+
+    def on_resize(self) -> None:
+        width, height = self.app.size
+        self.set_class(width >= WIDE, "beside")
+        self.set_class(MEDIUM <= width < WIDE and height >= SHORT, "under")
+        self._preview_soon()
+
+    # Where the rows come from
+
+    def connected(self) -> None:
+        if self.session.service is not None:
+            self.source.connect(self.session.service)
+            self._restart()
+
+    def _restart(self, *, backwards: bool = False) -> None:
+        self.plan = self.filter.plan(filters.Context(project=self._project(), now=self.session.wall()))
+        matches = self.plan.matches if self.plan.local else None
+        self.source.show(Query(self.order, self.plan.params), matches, backwards=backwards)
+        self.error, self.waiting_since = None, self.session.clock()
+        self.table.sorted_by = (self.order.key, self.order.descending)
+        self.table.restart()
+        self.post_message(self.Changed())
+        self._load(0, self.table.height * 2)
+
+    def _project(self) -> str | None:
+        return self.session.about.project if self.session.about else None
+
+    @on(VirtualTable.Wanted)
+    def _wanted(self, message: VirtualTable.Wanted) -> None:
+        message.stop()
+        low, high = message.first, message.last
+        if self.source.needs(low, high):
+            self._load(low, high)
+
+    @work(exclusive=False, group="load", exit_on_error=False)
+    async def _load(self, first: int, last: int) -> None:
+        try:
+            await self.source.load(first, last)
+        except GlancetuiError as error:
+            self.error = error
+            self.post_message(self.Failed(error))
+        else:
+            self.error = None
+        self.table.refresh()
+        self.post_message(self.Changed())
+
+    async def poll(self) -> bool:
+        first, last = self.table.in_sight
+        if not len(self.source) and not self.source.complete:
+            await self.source.load(0, self.table.height * 2)
+        else:
+            await self.source.poll(first, last)
+        if self.error is not None:
+            self.error = None
+            self.table.refresh()
+        return True
+
+    def tick(self) -> None:
+        if self.source.sweep():
+            self.table.refresh()
+        if self.table.top == 0 and self.source.arrived:
+            self.source.arrived = 0
+        if not len(self.source):
+            self.table.refresh()
+
+    def shown(self) -> None:
+        self.table.focus()
+
+    def refresh_ages(self) -> None:
+        self.table.refresh()
+
+    # What is chosen
+
+    def chosen(self) -> list[RemoteImage]:
+        """The marked images that are in memory, else the one under the cursor."""
+        if self.table.marks:
+            return [image for image in self.source.rows.held() if image.id in self.table.marks]
+        current = self.table.current
+        return [] if current is None or self.source.is_gone(current.id) else [current]
+
+    def forget(self, image_ids: Iterable[str]) -> None:
+        for image_id in image_ids:
+            self.table.marks.pop(image_id, None)
+            self.source.vanish(image_id)
+        self.table.refresh()
+
+    def replaced(self, image: RemoteImage) -> None:
+        self.source.replace(image)
+        self.table.refresh()
+        self._preview()
+
+    # Chips, crumbs
+
+    def chips(self, width: int) -> Text:
+        palette, glyphs = self.session.palette(), self.session.glyphs
+        left = [(f"{glyphs.server} {clean(str(term))}", palette.good) for term in self.plan.server]
+        left += [(f"{glyphs.local} {clean(str(term))}", palette.warn) for term in self.plan.local]
+        if self.wrong is not None:
+            left = [(f"{glyphs.bad} {clean(str(self.wrong))}", palette.bad)]
+        if self.source.arrived and self.table.top:
+            left.append((f"{glyphs.up} {self.source.arrived} new", palette.busy + Style(bold=True)))
+        direction = glyphs.down if self.order.descending else glyphs.up
+        right = [
+            (f"{len(self.table.marks)} marked" if self.table.marks else "", palette.warn),
+            (f"sort {self.order.key}{direction}", palette.soft),
+            (self._count(), palette.ink),
+            (self._age(), palette.soft),
+        ]
+        return spread(left, right, width)
+
+    def _count(self) -> str:
+        total, source = figures.count(len(self.source)), self.source
+        at_least = ">=" if self.session.glyphs.ascii_only else "≥"
+        if source.matches is not None:
+            beyond = "" if source.complete else f" of {at_least} {figures.count(source.rows.scanned)}"
+            go_on = " · . goes on" if source.paused else ""
+            return f"{total} matches in {figures.count(source.rows.scanned)}{beyond}{go_on}"
+        position = figures.count(self.table.cursor + 1) if len(source) else "0"
+        if source.backwards and not source.complete:
+            return f"last {total}"
+        return f"{position} of {total}" if source.complete else f"{position} of {at_least} {total}"
+
+    def _age(self) -> str:
+        if self.source.read_at is None:
+            return ""
+        age = self.session.clock() - self.source.read_at
+        return f"{figures.span(age)} old" if age >= 3 else "now"
+
+    def empty(self) -> str:
+        """What stands in place of rows."""
+        waited = self.session.clock() - self.waiting_since
+        if self.error is not None:
+            return f"{self.error}\n\nctrl+r asks again"
+        if not self.source.complete and not self.source.paused:
+            what = self.session.starting or f"waiting for {self.session.endpoint or 'the endpoint'}"
+            return f"{what} {figures.span(waited)}" if waited >= 0.15 else ""
+        if self.filter.terms:
+            return f"No images match {self.filter}\n\nesc clears the filter"
+        return "No images yet\n\nn publishes a file as an image"
+
+    # Filter and sort
+
+    def try_filter(self, typed: str) -> bool:
+        """Apply what is typed. False, and nothing filtered, where it makes no sense."""
+        try:
+            parsed = filters.parse(typed)
+        except filters.FilterError as error:
+            self.wrong = error
+            self.post_message(self.Changed())
+            return False
+        again = self.wrong is not None
+        self.wrong = None
+        if parsed != self.filter:
+            self.filter = parsed
+            self._restart()
+        elif again:
+            self.post_message(self.Changed())
+        return True
+
+    def act_filter(self) -> None:
+        self.desk.ask("/", str(self.filter))
+
+    def sort_by(self, key: str) -> None:
+        same = key == self.order.key
+        newest_first = key in {"created_at", "updated_at", "size"}
+        self.order = Order(key, not self.order.descending if same else newest_first)
+        self._restart()
+
+    def act_sort(self) -> None:
+        from glancetui.tui.boxes.pick import Choice, Pick
+
+        arrows = {True: self.session.glyphs.down, False: self.session.glyphs.up}
+        choices = []
+        for column in IMAGE_COLUMNS:
+            if column.sort_key is None:
+                choices.append(Choice(column.key, column.title.capitalize(), why_not="the server cannot sort by it"))
+                continue
+            current = arrows[self.order.descending] if column.sort_key == self.order.key else ""
+            choices.append(Choice(column.sort_key, f"{column.title.capitalize():<12}{current}"))
+        self.app.push_screen(Pick("Sort by", choices, at=self.order.key), lambda key: key and self.sort_by(key))
+
+    @on(VirtualTable.SortAsked)
+    def _sort_asked(self, message: VirtualTable.SortAsked) -> None:
+        message.stop()
+        self.sort_by(message.key)
+
+    def act_more(self) -> None:
+        self.source.go_on()
+        self._load(*self.table.in_sight)
+
+    # Moving
+
+    def act_down(self) -> None:
+        self.table.move(self.table.cursor + 1)
+
+    def act_up(self) -> None:
+        self.table.move(self.table.cursor - 1)
+
+    def act_first(self) -> None:
+        self.source.arrived = 0
+        if self.source.backwards and not self.source.complete:
+            self._restart()
+            return
+        self.table.move(0)
+
+    def act_last(self) -> None:
+        if self.source.complete or self.source.backwards:
+            self.table.move(len(self.source) - 1)
+            return
+        self._to_end()
+
+    @work(exclusive=True, group="end", exit_on_error=False)
+    async def _to_end(self) -> None:
+        self._restart(backwards=True)
+        source = self.source
+        try:
+            await source.load(-1, self.table.height)
+        except GlancetuiError as error:
+            self.post_message(self.Failed(error))
+            return
+        self.table.move(len(source) - 1)
+
+    def act_page_down(self) -> None:
+        self.table.page(1)
+
+    def act_page_up(self) -> None:
+        self.table.page(-1)
+
+    def act_half_down(self) -> None:
+        self.table.page(0.5)
+
+    def act_half_up(self) -> None:
+        self.table.page(-0.5)
+
+    def act_left(self) -> None:
+        self.table.scroll_columns(-1)
+
+    def act_right(self) -> None:
+        self.table.scroll_columns(1)
+
+    def act_mark(self) -> None:
+        self.table.toggle_mark()
+
+    def act_range(self) -> None:
+        self.table.start_range()
+
+    def act_unmark(self) -> None:
+        self.table.clear_marks()
+
+    @work(exclusive=True, group="marking", exit_on_error=False)
+    async def act_mark_all(self) -> None:
+        """Every image that the filter matches, read to the end first."""
+        try:
+            while not self.source.complete:
+                self.source.go_on()
+                await self.source.load(len(self.source), len(self.source))
+                self.post_message(self.Changed())
+        except GlancetuiError as error:
+            self.post_message(self.Failed(error))
+            return
+        self.table.mark(image.id for image in self.source.rows.held())
+
+    def act_next_pane(self) -> None:
+        visible = [self.table, self.pane] if self.pane.display else [self.table]
+        other = visible[-1] if self.table.has_focus else visible[0]
+        other.focus()
+
+    act_previous_pane = act_next_pane
+
+    def act_grow(self) -> None:
+        self._resize_list(1)
+
+    def act_shrink(self) -> None:
+        self._resize_list(-1)
+
+    def _resize_list(self, by: int) -> None:
+        self._share = max(0, min(len(SHARES) - 1, self._share + by))
+        if self.has_class("beside"):
+            self.table.styles.width = f"{SHARES[self._share]}%"
+
+    def act_open(self) -> None:
+        image = self.table.current
+        if image is not None:
+            self.desk.open_image(image)
+
+    @on(VirtualTable.Opened)
+    def _opened(self, message: VirtualTable.Opened) -> None:
+        message.stop()
+        self.act_open()
+
+    @on(VirtualTable.Marked)
+    def _marked(self, message: VirtualTable.Marked) -> None:
+        message.stop()
+        self.post_message(self.Changed())
+
+    @on(VirtualTable.MenuAsked)
+    def _menu_asked(self, message: VirtualTable.MenuAsked) -> None:
+        message.stop()
+        self.desk.act_menu()
+
+    def back(self) -> bool:
+        if self.table.marks:
+            self.table.clear_marks()
+            return True
+        if self.filter.terms:
+            self.try_filter("")
+            return True
+        return False
+
+    # The preview
+
+    @on(VirtualTable.Moved)
+    def _moved(self, message: VirtualTable.Moved) -> None:
+        message.stop()
+        self.post_message(self.Changed())
+        self._preview_soon()
+
+    def _preview_soon(self) -> None:
+        if not (self.has_class("beside") or self.has_class("under")):
+            return
+        if self._preview_timer is not None:
+            self._preview_timer.stop()
+        self._preview_timer = self.set_timer(PREVIEW_REST, self._preview)
+
+    def _preview(self) -> None:
+        image = self.table.current
+        palette = self.session.palette()
+        if image is None:
+            self.pane.put(Text(""))
+            return
+        text = facts.overview(image, self.session.scene(), palette, self.pane.room, self.reason_of(image))
+        if image.properties:
+            text.append("\n").append_text(facts.properties(image, palette, self.pane.room))
+        self.pane.put(text)
+
+    def reason_of(self, image: RemoteImage) -> str:
+        """Why the last attempt to give it data failed, as far as this session knows."""
+        if image.status not in {"queued", "killed"}:
+            return ""
+        return cut(self.session.reasons.get(image.id, ""), 500)
+
+    def off(self, action: Action) -> str | None:
+        if action.id == "list.more" and not self.source.paused:
+            return "nothing more to look through"
+        return super().off(action)

@@ -1,0 +1,113 @@
+"""A document as the endpoint sent it, with search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from rich.text import Text
+from textual.app import ComposeResult
+
+from glancetui.client.text import clean
+from glancetui.tui.session import Session
+from glancetui.tui.views.base import View
+from glancetui.tui.widgets import facts
+from glancetui.tui.widgets.chrome import spread
+from glancetui.tui.widgets.pane import Pane
+
+
+class RawView(View):
+    name_of_view = "raw"
+    title_of_view = "Raw"
+
+    DEFAULT_CSS = """
+    RawView Pane { padding: 1 2; }
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.document: Mapping[str, object] = {}
+        self.label = ""
+        self.found: list[int] = []  # lines with a match
+        self.at = 0
+        self.sought = ""
+        self.pane = Pane(id="document")
+
+    def compose(self) -> ComposeResult:
+        yield self.pane
+
+    def show_document(self, document: Mapping[str, object], label: str) -> None:
+        self.document, self.label = document, label
+        self.search("")
+        self.pane.scroll_home(animate=False)
+
+    def shown(self) -> None:
+        self.pane.focus()
+        self._draw()
+
+    def search(self, word: str) -> None:
+        self.sought, self.at = word, 0
+        lines = self.text().split("\n")
+        self.found = [n for n, line in enumerate(lines) if word and word.lower() in line.lower()]
+        self._draw()
+        self._go()
+
+    def text(self) -> str:
+        return msgspec.json.format(msgspec.json.encode(self.document), indent=2).decode()
+
+    def _draw(self) -> None:
+        if not self.is_mounted:
+            return
+        palette = self.session.palette()
+        page = facts.raw(self.document, palette)
+        if self.sought:
+            page.highlight_words([clean(self.sought)], palette.cursor + palette.warn, case_sensitive=False)
+        self.pane.put(page)
+
+    def _go(self) -> None:
+        if self.found:
+            self.pane.scroll_to(y=max(0, self.found[self.at % len(self.found)] - 2), animate=False)
+        self.post_message(self.Changed())
+
+    def crumbs(self) -> Sequence[str]:
+        return ("Images", self.label, "Raw")
+
+    def chips(self, width: int) -> Text:
+        palette = self.session.palette()
+        matches = f"{len(self.found)} lines with {clean(self.sought)!r} · ctrl+n next" if self.sought else ""
+        return spread([(matches, palette.busy)], [("JSON", palette.soft)], width)
+
+    def back(self) -> bool:
+        if self.sought:
+            self.search("")
+            return True
+        return False
+
+    def act_filter(self) -> None:
+        self.desk.ask("/", self.sought)
+
+    def try_filter(self, typed: str) -> bool:
+        self.search(typed)
+        return True
+
+    def act_next_match(self) -> None:
+        self.at += 1
+        self._go()
+
+    def act_down(self) -> None:
+        self.pane.scroll_relative(y=1, animate=False)
+
+    def act_up(self) -> None:
+        self.pane.scroll_relative(y=-1, animate=False)
+
+    def act_first(self) -> None:
+        self.pane.scroll_home(animate=False)
+
+    def act_last(self) -> None:
+        self.pane.scroll_end(animate=False)
+
+    def act_page_down(self) -> None:
+        self.pane.scroll_page_down(animate=False)
+
+    def act_page_up(self) -> None:
+        self.pane.scroll_page_up(animate=False)

@@ -1,0 +1,27 @@
+"""3 Transfers: what this terminal publishes and fetches."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from textual.app import ComposeResult
+
+from glancetui.tui.session import Session
+from glancetui.tui.views.base import View
+from glancetui.tui.widgets.pane import Pane
+
+
+class TransfersView(View):
+    name_of_view = "transfers"
+    title_of_view = "Transfers"
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.pane = Pane()
+
+    def compose(self) -> ComposeResult:
+        yield self.pane
+
+    def shown(self) -> None:
+        self.pane.focus()
+        self.pane.put(Text("…"))

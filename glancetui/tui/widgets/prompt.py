@@ -1,0 +1,137 @@
+"""The one line that is typed into: `:` for commands, `/` for filters and searches. It stands where the chips were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Input, Static
+
+REST_SECONDS = 0.15  # of not typing, before what is typed is tried
+HISTORY = 50
+
+
+class Line(Input):
+    """An input that keeps the first line of what is pasted."""
+
+    def _on_paste(self, event: events.Paste) -> None:
+        first, _, rest = event.text.partition("\n")
+        if rest.strip():
+            self.app.notify("Only the first line was taken.", markup=False)
+        event.stop()
+        event.prevent_default()
+        self.insert_text_at_cursor(first)
+
+
+class Prompt(Horizontal):
+    """Hidden until `ask`. `esc` brings back what was there before."""
+
+    DEFAULT_CSS = """
+    Prompt { height: 1; display: none; background: $cursor-quiet; }
+    Prompt.open { display: block; }
+    Prompt Static { width: 3; color: $key; text-style: bold; }
+    Prompt Input { width: 1fr; background: $cursor-quiet; color: $ink; }
+    Prompt Input:focus { background: $cursor-quiet; }
+    """
+
+    class Typed(Message):
+        """What is typed has rested for a moment."""
+
+        def __init__(self, kind: str, value: str) -> None:
+            super().__init__()
+            self.kind, self.value = kind, value
+
+    class Entered(Typed):
+        """`enter`: it is meant."""
+
+    class Left(Typed):
+        """`esc`: `value` is what was there before."""
+
+    def __init__(self) -> None:
+        super().__init__(id="prompt")
+        self.kind = ""
+        self._before = ""
+        self._timer: Timer | None = None
+        self._history: dict[str, list[str]] = {}
+        self._back = 0
+        self._complete: Callable[[str], Sequence[str]] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Static("", markup=False)
+        yield Line(compact=True, select_on_focus=False)
+
+    @property
+    def input(self) -> Line:
+        return self.query_one(Line)
+
+    @property
+    def is_open(self) -> bool:
+        return self.has_class("open")
+
+    def ask(self, kind: str, value: str = "", complete: Callable[[str], Sequence[str]] | None = None) -> None:
+        self.kind, self._before, self._complete, self._back = kind, value, complete, 0
+        self.query_one(Static).update(f" {kind} ")
+        self.add_class("open")
+        with self.input.prevent(Input.Changed):
+            self.input.value = value
+        self.input.cursor_position = len(value)
+        self.input.focus()
+
+    def close(self) -> None:
+        self._stop_timer()
+        self.remove_class("open")
+
+    def leave(self) -> None:
+        """Close without meaning it."""
+        self.close()
+        self.post_message(self.Left(self.kind, self._before))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._stop_timer()
+        self._timer = self.set_timer(REST_SECONDS, lambda: self.post_message(self.Typed(self.kind, event.value)))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.close()
+        past = self._history.setdefault(self.kind, [])
+        if event.value and (not past or past[-1] != event.value):
+            past.append(event.value)
+            del past[:-HISTORY]
+        self.post_message(self.Entered(self.kind, event.value))
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    def on_key(self, event: events.Key) -> None:
+        steps = {"up": 1, "down": -1}
+        if event.key == "escape":
+            self.leave()
+        elif event.key in steps:
+            self._recall(steps[event.key])
+        elif event.key == "tab":
+            self._fill_in()
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+    def _recall(self, step: int) -> None:
+        past = self._history.get(self.kind, [])
+        self._back = max(0, min(len(past), self._back + step))
+        self._put(past[-self._back] if self._back else self._before)
+
+    def _fill_in(self) -> None:
+        found = self._complete(self.input.value) if self._complete is not None else ()
+        if found:
+            self._put(found[0])
+
+    def _put(self, value: str) -> None:
+        self.input.value = value
+        self.input.cursor_position = len(value)
