@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from glancetui.server import wire
-from glancetui.server.routing import service_of
 
 
 def json_answer(
@@ -26,15 +25,6 @@ def json_answer(
 
 def nothing() -> Response:
     return Response(status_code=204)
-
-
-def absolute(request: Request, path: str) -> str:
-    """`path` as clients reach it: under public_endpoint where that is set, else as this request came."""
-    public = service_of(request).settings.server.public_endpoint
-    if public:
-        return public.rstrip("/") + path
-    url = request.url
-    return f"{url.scheme}://{url.netloc}{request.scope.get('root_path', '')}{path}"
 
 
 def _matches(known: str, tag: str) -> bool:

@@ -15,8 +15,9 @@ from glancetui.server import wire
 from glancetui.server.bridge import in_thread
 from glancetui.server.json_body import json_body, json_object, no_body
 from glancetui.server.listing import read_listing
-from glancetui.server.routes.answers import absolute, json_answer, nothing
+from glancetui.server.routes.answers import json_answer, nothing
 from glancetui.server.routing import Route, caller_of, service_of
+from glancetui.server.versions import endpoint
 
 PATCH_TYPES: dict[str, Dialect] = {
     "application/openstack-images-v2.0-json-patch": "v2.0",
@@ -66,7 +67,7 @@ async def create_image(request: Request) -> Response:
     attributes = await json_object(request, service.settings.server)
     image = await in_thread(request, service.images.create, caller, attributes)
     body = wire.image_json(image, view_for(request, caller))
-    headers = {"location": absolute(request, f"/v2/images/{image.id}")}
+    headers = {"location": f"{endpoint(request, service.settings.server.public_endpoint)}/v2/images/{image.id}"}
     if service.settings.enabled_import_methods:
         headers["openstack-image-import-methods"] = ",".join(service.settings.enabled_import_methods)
     if service.settings.multi_store:
