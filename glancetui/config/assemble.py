@@ -12,6 +12,7 @@ import platformdirs
 
 from glancetui.config.folders import check_folders
 from glancetui.config.imageschema import extra_properties
+from glancetui.config.kinds import written
 from glancetui.config.settings import (
     AuthMode,
     BasicAuthSettings,
@@ -255,19 +256,13 @@ def keystone_options(values: Values, auth: AuthMode) -> dict[str, str]:
     """What is set in [keystone_authtoken], as text for keystoneauth's loaders."""
     section = "keystone_authtoken"
     options = {
-        option.name: as_text(values.get(section, option.name))
+        option.name: written(values.get(section, option.name))
         for option in values.sections[section].options
         if option.no_effect is None and values.is_set(section, option.name)
     }
     if auth == "keystone" and not options.get("auth_url") and not options.get("auth_section"):
         values.complain(section, "auth_url", "must give Keystone's address, because auth = keystone")
     return options
-
-
-def as_text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return ",".join(value) if isinstance(value, list) else str(value)
 
 
 def single_store_warnings(values: Values, multi_store: bool, settings: Settings, has_files: bool) -> list[str]:

@@ -128,6 +128,15 @@ def unquote(text: str) -> str:
     return text[1:-1] if quoted else text
 
 
+def written(value: object) -> str:
+    """As one would write it in a file."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return ",".join(f"{key}:{item}" for key, item in value.items())
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
 PARSERS: dict[Kind, Parser] = {
     Kind.TEXT: parse_text,
     Kind.BOOLEAN: parse_boolean,

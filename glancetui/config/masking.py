@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 MASK = "***"
-URL_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^/\s]*@")
+URL_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):\S*@")  # to the last @: a password may hold one
 QUERY_SECRET = re.compile(r"(?i)([?&;](?:password|passwd|passphrase|secret|token|key|sslpassword)=)[^&;\s]+")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from glancetui.config.kinds import Kind
+from glancetui.config.kinds import Kind, written
 from glancetui.config.load import Setting
 from glancetui.config.masking import MASK, mask_urls
 from glancetui.config.option import Option, Section
@@ -41,16 +41,7 @@ def masked(option: Option, value: object) -> str:
         return "" if option.shown_default is None else f"({option.shown_default})"
     if option.secret and option.name not in URL_OPTIONS:
         return MASK
-    return mask_urls(as_written(value))
-
-
-def as_written(value: object) -> str:
-    """As one would write it in the file."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict):
-        return ",".join(f"{key}:{item}" for key, item in value.items())
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return mask_urls(written(value))
 
 
 def effect(option: Option) -> str:
@@ -120,7 +111,7 @@ def kind_of(option: Option) -> str:
 def default_of(option: Option) -> str:
     if option.shown_default is not None:
         return cell(option.shown_default)
-    text = "" if option.default is None else as_written(option.default)
+    text = "" if option.default is None else written(option.default)
     return f"`{cell(text)}`" if text else ""
 
 
@@ -139,8 +130,8 @@ of sections and options, as oslo.config reads them:
 - `--config-file FILE` (repeatable; later ones win), then the `*.conf` files of `--config-dir FOLDER`, by name;
 - the environment goes before files: `OS_<SECTION>__<OPTION>`, for instance `OS_DATABASE__CONNECTION`;
 - the command line goes before both;
-- `$option` and `${section.option}` stand for another option's value, `$$` for a dollar sign;
+- `$option` stands for the value of an option of the same section or of [DEFAULT], `$$` for a dollar sign;
 - lists are `a,b` or `[a,b]`, and `[]` is the empty list; pairs are `key:value,key:value`.
 
 `glancetui config show` prints what is in force and where it comes from; `glancetui config validate` names every mistake
-with its file and line. A name that nobody knows is a warning with the nearest known one; a bad value stops the service."""
+with its file and line. A name that nobody knows is a warning with the nearest known one; a bad value stops a start."""

@@ -45,6 +45,7 @@ def configured_stores(values: Values, data_dir: Path) -> tuple[tuple[StoreSettin
     backends = declared_backends(values)
     if backends:
         stores = tuple(backend(values, name, plain_kind(kind)) for name, kind in backends.items())
+        check_distinct(values, stores)
         return stores, default_backend(values, backends), True
     return single_store(values, data_dir)
 
@@ -57,6 +58,16 @@ def backend(values: Values, name: str, kind: str) -> StoreSettings:
         weight=values.get(name, "weight") or 0,
         options=driver_options(values, name, kind, None),
     )
+
+
+def check_distinct(values: Values, stores: Sequence[StoreSettings]) -> None:
+    """Two stores in one folder would delete each other's files."""
+    owners: dict[str, str] = {}
+    for store in stores:
+        folder = store.options.get("filesystem_store_datadir")
+        if isinstance(folder, str) and owners.setdefault(folder, store.id) != store.id:
+            reason = f"is the folder of store {owners[folder]!r} too"
+            values.complain(store.id, "filesystem_store_datadir", reason)
 
 
 def default_backend(values: Values, backends: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from oslo_config import cfg
 from oslo_config.types import ConfigType
 
 from glancetui.config.ini import Assignment, Scan
-from glancetui.config.kinds import Kind, parse_list
+from glancetui.config.kinds import Kind, parse_list, written
 from glancetui.config.masking import mask_urls
 from glancetui.config.option import Option, Section
 from glancetui.errors import ConfigError
@@ -100,21 +100,24 @@ class Values:
         text = assignment.text if assignment else ""
         try:
             option.parse(text)
-            reason = "refers to an option that does not exist"
+            reason = "refers to an option that does not exist; write $$ for a dollar sign"
         except ValueError as own:
             reason = str(own)
         if not any(problem.file == source.file and problem.line == source.line for problem in self.problems):
             self.problems.append(self.problem(section, option, source, text, reason))
 
     def problem(self, section: str, option: Option, source: Source, value: object, reason: str) -> ConfigError:
-        shown = "" if option.secret else f" = {mask_urls(str(value))[:80]!r}"
-        origin = f" (from {source})" if source.file is None else ""
+        hidden = option.secret or value is None
+        shown = "" if hidden else f" = {mask_urls(written(value))[:80]!r}"
+        origin = f" (from {source})" if source.file is None and source is not DEFAULT else ""
         return ConfigError(f"[{section}] {option.name}{shown}{origin} {reason}.", file=source.file, line=source.line)
 
     def complain(self, section: str, name: str, reason: str) -> None:
         """Note a problem with a value that parses but makes no sense."""
         option, source = self.option(section, name), self.source(section, name)
-        self.problems.append(self.problem(section, option, source, self.get(section, name), reason))
+        problem = self.problem(section, option, source, self.get(section, name), reason)
+        if str(problem) not in map(str, self.problems):
+            self.problems.append(problem)
 
     def option(self, section: str, name: str) -> Option:
         option = self.sections[normal(section)].option(name)
