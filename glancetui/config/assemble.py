@@ -23,7 +23,7 @@ from glancetui.config.settings import (
     Settings,
 )
 from glancetui.config.stores import GLANCES_FOLDER, configured_stores
-from glancetui.config.values import Values
+from glancetui.config.values import Values, normal
 
 HASHES = frozenset(
     {"sha512", "sha384", "sha256", "sha3_512", "sha3_384", "sha3_256", "blake2b", "blake2s", "sha224", "sha1", "md5"}
@@ -253,16 +253,21 @@ def basic_settings(values: Values, auth: AuthMode) -> BasicAuthSettings:
 
 
 def keystone_options(values: Values, auth: AuthMode) -> dict[str, str]:
-    """What is set in [keystone_authtoken], as text for keystoneauth's loaders."""
+    """What is set in [keystone_authtoken], and in the section that auth_section names, for keystoneauth's loaders."""
     section = "keystone_authtoken"
-    options = {
-        option.name: written(values.get(section, option.name))
-        for option in values.sections[section].options
-        if option.no_effect is None and values.is_set(section, option.name)
-    }
-    if auth == "keystone" and not options.get("auth_url") and not options.get("auth_section"):
+    elsewhere = values.get(section, "auth_section")
+    options = options_set(values, section) | (options_set(values, elsewhere) if elsewhere else {})
+    if auth == "keystone" and not options.get("auth_url"):
         values.complain(section, "auth_url", "must give Keystone's address, because auth = keystone")
     return options
+
+
+def options_set(values: Values, section: str) -> dict[str, str]:
+    return {
+        option.name: written(values.get(section, option.name))
+        for option in values.sections[normal(section)].options
+        if option.no_effect is None and values.is_set(section, option.name)
+    }
 
 
 def single_store_warnings(values: Values, multi_store: bool, settings: Settings, has_files: bool) -> list[str]:

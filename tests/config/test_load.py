@@ -228,6 +228,14 @@ def test_flavor_chooses_who_callers_are_and_our_own_option_goes_before_it(read: 
     assert "must give Keystone's address" in str(read("[paste_deploy]\nflavor = keystone\n").problems[0])
 
 
+def test_account_may_stand_in_a_section_of_its_own(read: Load) -> None:
+    text = "[paste_deploy]\nflavor = keystone\n[keystone_authtoken]\nauth_section = svc\n"
+    text += "[svc]\nauth_url = http://k\nusername = u\n"
+    examined = read(text)
+    assert loaded(examined).settings.server.keystone == {"auth_section": "svc", "auth_url": "http://k", "username": "u"}
+    assert not [warning for warning in examined.warnings if "svc" in warning]
+
+
 def test_without_identity_only_loopback_and_unix_sockets_are_served(read: Load) -> None:
     for address in ("127.0.0.1:1", "localhost:1", "[::1]:1", "unix:/run/x"):
         assert loaded(read(overrides={"listen": [address]})).settings.server.listen == (address,)
