@@ -114,7 +114,7 @@ class Deliver:
     def _copy(self, image: Image, row: ImageLocation) -> Copy | None:
         try:
             location = self._catalogue.location(row)
-            return Copy(self._catalogue[location.store], location)
+            return Copy(self._catalogue.driver_of(location), location)
         except GlancetuiError as error:
             log.warning("A copy of image %s cannot be read: %s", image.id, error)
             return None

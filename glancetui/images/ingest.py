@@ -38,7 +38,6 @@ from glancetui.stores.driver import Driver, Writer
 log = logging.getLogger(__name__)
 
 BEGIN_ATTEMPTS = 5  # other changes of the image may come between reading it and beginning; each is read anew
-RESERVED_STORES = "os_glance_"  # staging and tasks: folders that Glance calls stores, which hold no images
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,8 +102,6 @@ class Ingest:
         self._keeper.close()
 
     def _driver(self, store: str | None) -> Driver:
-        if store is not None and store.startswith(RESERVED_STORES):
-            raise BadRequest(f"The store {store} is reserved and takes no images. Choose one of /v2/info/stores.")
         driver = self._catalogue[store or self._catalogue.default_store]
         if not driver.capabilities.writes:
             raise Gone(f"Store {driver.store_id} is read-only. Choose a store that takes images.")

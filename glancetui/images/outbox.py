@@ -45,7 +45,7 @@ class Outbox:
 
     def _do(self, entry: OutboxEntry) -> bool:
         try:
-            self._catalogue[entry.location.store].delete(entry.location)
+            self._catalogue.driver_of(entry.location).delete(entry.location)
         except GlancetuiError as error:
             wait = back_off(entry.attempts)
             log.warning(

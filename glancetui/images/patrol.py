@@ -1,13 +1,16 @@
-"""Compares stores and registry, a piece at a time, and logs what contradicts: objects that nobody knows, images whose
-bytes are missing. It removes nothing: a store beside a registry that was restored from yesterday's copy, or beside the
-wrong one, is full of strangers, and a folder that is not mounted looks like lost bytes.
+"""Compares stores and registry, a piece at a time.
+
+What contradicts is logged: objects that nobody knows, images whose bytes are missing. It is never removed, since a
+store beside a registry that was restored from yesterday's copy, or beside the wrong one, is full of strangers, and a
+folder that is not mounted looks like lost bytes. Only unfinished objects that no upload speaks of are removed.
 """
 
 from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from glancetui.errors import GlancetuiError, NotFound, ObjectNotFound
 from glancetui.model import Image, ImageLocation, StoredObject, Viewer
@@ -24,9 +27,15 @@ PAGE = 100
 class Patrol:
     """Used by one thread. Its rounds begin anew when they have come to the end."""
 
-    def __init__(self, registry: Registry, catalogue: Catalogue) -> None:
+    def __init__(
+        self, registry: Registry, catalogue: Catalogue, patience: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`patience`: seconds for which an unfinished object must not change before it counts as left behind."""
         self._registry = registry
         self._catalogue = catalogue
+        self._patience = patience
+        self._clock = clock
+        self._suspects: dict[tuple[str, StoredObject], float] = {}
         self._round: Iterator[None] = iter(())
         self._reported: set[tuple[str, str]] = set()  # each contradiction is logged once by a process
 
@@ -34,28 +43,46 @@ class Patrol:
         """Looks at the next `limit` objects or images. False: this round has ended; the next step begins another."""
         done = sum(1 for _ in itertools.islice(self._round, limit))
         if done < limit:
-            self._round = itertools.chain(self._strangers(), self._losses())
+            self._round = itertools.chain(self._stores(), self._losses())
         return done == limit
 
-    def _strangers(self) -> Iterator[None]:
+    def _stores(self) -> Iterator[None]:
         for store in self._catalogue.ids():
             driver = self._catalogue[store]
             if driver.capabilities.lists and driver.capabilities.writes:
-                yield from self._strangers_in(driver)
+                yield from self._search(driver)
 
-    def _strangers_in(self, driver: Driver) -> Iterator[None]:
+    def _search(self, driver: Driver) -> Iterator[None]:
         try:
+            yield from self._leftovers(driver)
             for stored in driver.list_objects():
                 self._look_up(driver, stored)
                 yield
         except GlancetuiError as error:
             log.warning("Store %s cannot be compared with the registry now: %s", driver.store_id, error)
 
-    def _look_up(self, driver: Driver, stored: StoredObject) -> None:
+    def _leftovers(self, driver: Driver) -> Iterator[None]:
+        suspects: dict[tuple[str, StoredObject], float] = {}
+        for stored in driver.list_unfinished():
+            if not self._known(driver, stored):
+                key = (driver.store_id, stored)
+                suspects[key] = self._suspects.get(key, self._clock())
+            yield
+        for (_, stored), since in suspects.items():
+            if self._clock() - since >= self._patience:
+                driver.discard(stored.object_id)
+                log.warning("Removed unfinished object %s, of which no upload speaks.", stored.object_id)
+        others = {key: since for key, since in self._suspects.items() if key[0] != driver.store_id}
+        self._suspects = others | suspects
+
+    def _known(self, driver: Driver, stored: StoredObject) -> bool:
         # Listed first, asked about after: since an intent comes before its bytes, what is unknown now is nobody's.
         url = driver.location_of(stored.object_id).url
+        return self._registry.knows_object(driver.store_id, stored.object_id, url)
+
+    def _look_up(self, driver: Driver, stored: StoredObject) -> None:
         key = (driver.store_id, stored.object_id)
-        if key in self._reported or self._registry.knows_object(driver.store_id, stored.object_id, url):
+        if key in self._reported or self._known(driver, stored):
             return
         self._reported.add(key)
         log.warning(
@@ -86,7 +113,7 @@ class Patrol:
     def _stat(self, image: Image, row: ImageLocation) -> None:
         try:
             location = self._catalogue.location(row)
-            size = self._catalogue[location.store].stat(location).size
+            size = self._catalogue.driver_of(location).stat(location).size
         except ObjectNotFound:
             self._report_loss(image, row, "is missing")
         except GlancetuiError as error:

@@ -15,10 +15,9 @@ import msgspec
 from glancetui.errors import GlancetuiError, NotFound, Stale
 from glancetui.images.outbox import now
 from glancetui.images.worker import Worker, surely_dead
-from glancetui.model import Image, ImageStatus, StoredObject
+from glancetui.model import Image, ImageStatus
 from glancetui.registry.interface import Actor, ImageChange, Intent, Registry, Seen
 from glancetui.stores.catalogue import Catalogue
-from glancetui.stores.driver import Driver
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +32,10 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
 
     uploads: int = 0  # intents undone
     images: int = 0  # images that were saving without an intent
-    unfinished: int = 0  # temporary objects removed
 
     @property
     def total(self) -> int:
-        return self.uploads + self.images + self.unfinished
+        return self.uploads + self.images
 
 
 class Recovery:
@@ -57,7 +55,6 @@ class Recovery:
         self._lease = lease
         self._clock = clock
         self._actor = Actor(node=worker.node)
-        self._suspects: dict[tuple[str, StoredObject], datetime] = {}
 
     def run_once(self) -> Recovered:
         """Uploads of this node's dead workers at once; all else in the one worker that holds the lease for it."""
@@ -67,7 +64,6 @@ class Recovery:
         return Recovered(
             uploads=uploads + self._undo_all(self._registry.expired_intents(self._clock(), BATCH)),
             images=sum(self._requeue(image) for image in self._registry.stuck_images(BATCH)),
-            unfinished=sum(self._remove_leftovers(driver) for driver in self._listable()),
         )
 
     def _of_dead_neighbours(self) -> Sequence[Intent]:
@@ -103,36 +99,3 @@ class Recovery:
             return False
         log.warning("Image %s was saving without anybody sending data; it is queued again.", image.id)
         return True
-
-    def _listable(self) -> list[Driver]:
-        drivers = [self._catalogue[store] for store in self._catalogue.ids()]
-        return [driver for driver in drivers if driver.capabilities.lists and driver.capabilities.writes]
-
-    def _remove_leftovers(self, driver: Driver) -> int:
-        """Temporary objects that no intent speaks of: since intents come before bytes, nobody is writing them.
-
-        One more guard, for a store that two registries share by mistake: an object must stay as it is for two leases.
-        """
-        try:
-            unfinished = list(driver.list_unfinished())
-            unknown = [stored for stored in unfinished if not self._known(driver, stored)]
-            ripe = [stored for stored in unknown if self._ripe(driver, stored)]
-            for stored in ripe:
-                driver.discard(stored.object_id)
-                log.warning("Removed an unfinished object %s that no upload speaks of.", stored.object_id)
-        except GlancetuiError as error:
-            log.warning("Store %s cannot be searched for unfinished objects: %s", driver.store_id, error)
-            return 0
-        present = {(driver.store_id, stored) for stored in unknown}
-        self._suspects = {
-            key: since for key, since in self._suspects.items() if key in present or key[0] != driver.store_id
-        }
-        return len(ripe)
-
-    def _ripe(self, driver: Driver, stored: StoredObject) -> bool:
-        since = self._suspects.setdefault((driver.store_id, stored), self._clock())
-        return self._clock() - since >= timedelta(seconds=2 * self._lease)
-
-    def _known(self, driver: Driver, stored: StoredObject) -> bool:
-        url = driver.location_of(stored.object_id).url
-        return self._registry.knows_object(driver.store_id, stored.object_id, url)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from glancetui.errors import BadRequest, UnsupportedMedia
 from glancetui.images.deliver import Delivery
 from glancetui.server.body import byte_source
-from glancetui.server.bridge import in_thread
+from glancetui.server.bridge import in_slow_thread, in_stream_thread
 from glancetui.server.files import chunk_response, file_response
 from glancetui.server.routing import Route, caller_of, service_of
 
@@ -21,7 +21,7 @@ _SIZE = re.compile(r"[0-9]{1,18}", re.ASCII)
 async def upload(request: Request) -> Response:
     """PUT /v2/images/{image_id}/file"""
     check_octets(request)
-    await in_thread(
+    await in_stream_thread(
         request,
         service_of(request).ingest.upload,
         caller_of(request),
@@ -35,7 +35,7 @@ async def upload(request: Request) -> Response:
 
 async def download(request: Request) -> Response:
     """GET /v2/images/{image_id}/file"""
-    delivery = await in_thread(
+    delivery = await in_slow_thread(
         request,
         service_of(request).deliver.open,
         caller_of(request),
