@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from textual.app import App
 from textual.binding import Binding
@@ -39,7 +39,14 @@ class GlanceApp(App[int], inherit_bindings=False):
     ToastRack { margin-bottom: 2; }
     """
 
-    def __init__(self, opener: Opener, settings: Settings | None = None, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        opener: Opener,
+        settings: Settings | None = None,
+        *,
+        read_only: bool = False,
+        complaints: Sequence[str] = (),
+    ) -> None:
         self.settings = settings or Settings()
         self.monochrome = "NO_COLOR" in os.environ
         super().__init__()
@@ -54,6 +61,7 @@ class GlanceApp(App[int], inherit_bindings=False):
         self.keymap = Keymap(self.settings.keys)
         self.desk = Desk(self.session, self.keymap)
         self._opener = opener
+        self._complaints = complaints
         self._interrupted_at = -INTERRUPT_TWICE
 
     def get_css_variables(self) -> dict[str, str]:
@@ -70,6 +78,8 @@ class GlanceApp(App[int], inherit_bindings=False):
         return self.desk
 
     def on_mount(self) -> None:
+        for complaint in self._complaints:
+            self.desk.say(complaint, "warning", seconds=10)
         self.call_after_refresh(self._connect)
 
     def _connect(self) -> None:

@@ -10,10 +10,13 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 
+from glancetui.client.text import clean
 from glancetui.client.values import RemoteImage
 from glancetui.errors import GlancetuiError
 from glancetui.tui.actions import ACTIONS, BY_ID, VIEWS, Action, Keymap, of_view
+from glancetui.tui.figures import ago
 from glancetui.tui.session import Session
+from glancetui.tui.undo import Change
 from glancetui.tui.views.base import View
 from glancetui.tui.views.dashboard import DashboardView
 from glancetui.tui.views.image import ImageView
@@ -26,6 +29,7 @@ from glancetui.tui.widgets.line import Line
 from glancetui.tui.widgets.prompt import Prompt
 
 LEAST = (80, 24)
+CLIPBOARD_BYTES = 74_994  # what OSC 52 carries through common terminals
 
 
 class Desk(Screen[None], inherit_bindings=False):
@@ -133,6 +137,32 @@ class Desk(Screen[None], inherit_bindings=False):
     def open_raw(self, image: RemoteImage) -> None:
         self.raw.show_document(image.document, image.name or image.id)
         self.go(*(step for step in self.path if step != "raw"), "raw")
+
+    # What acting changed
+
+    def image_changed(self, image: RemoteImage) -> None:
+        """A newer version of an image is known: every view that shows it takes it."""
+        self.images.replaced(image)
+        if self.image.image is not None and self.image.image.id == image.id:
+            self.image.replaced(image)
+        self.session.connection.hurry(self.session.clock())
+
+    def images_deleted(self, image_ids: Sequence[str]) -> None:
+        self.images.forget(image_ids)
+        if self.image.image is not None and self.image.image.id in image_ids and "image" in self.path:
+            self.image.gone = True
+            self.go("images")
+        self.session.connection.hurry(self.session.clock())
+
+    def copy(self, text: str, what: str) -> None:
+        """Hand text to the terminal's clipboard. Whether it took it cannot be known, so the toast shows what was sent."""
+        encoded = len(text.encode()) * 4 // 3 + 4
+        if encoded > CLIPBOARD_BYTES:
+            self.say(f"The {what} is too long for the terminal's clipboard.", "warning")
+            return
+        self.app.copy_to_clipboard(text)
+        first = text.split("\n", 1)[0]
+        self.say(f"copied the {what}: {clean(first)[:60]}")
 
     # Asking the server
 
@@ -298,7 +328,7 @@ class Desk(Screen[None], inherit_bindings=False):
     def act_help(self) -> None:
         from glancetui.tui.boxes.help import Help
 
-        self.app.push_screen(Help(self.view.name_of_view, self.keymap))
+        self.app.push_screen(Help(self.view.name_of_view, self.keymap, self.session.glyphs))
 
     def act_menu(self) -> None:
         from glancetui.tui.boxes.pick import Choice, Pick
@@ -311,6 +341,37 @@ class Desk(Screen[None], inherit_bindings=False):
     def _picked(self, action_id: str | None) -> None:
         if action_id is not None:
             self.act(BY_ID[action_id])
+
+    def act_list(self) -> None:
+        """`z`: the reversible changes, newest first."""
+        from glancetui.tui.boxes.pick import Choice, Pick
+
+        changes = self.session.history.changes
+        if not changes:
+            self.say("Nothing to undo: no reversible change was made in this session.")
+            return
+        now = self.session.wall()
+        choices = [Choice(str(n), f"{ago(c.at, now):<9} {c.sentence}") for n, c in enumerate(changes)]
+        self.app.push_screen(Pick("Undo", choices), lambda n: n and self._undo(changes[int(n)]))
+
+    @work(exclusive=False, group="acting", exit_on_error=False)
+    async def _undo(self, change: Change) -> None:
+        """Set back what a change set, if the image is still as the change left it."""
+        session, service = self.session, self.session.service
+        if service is None:
+            return
+        try:
+            image = await session.pool.run(service.image, change.image_id)
+            if any(getattr(image, name) != value for name, value in change.left.items()):
+                self.say(f"Not undone ({change.sentence}): it was changed since.", "warning")
+                return
+            fresh = await session.pool.run(service.set, change.image_id, change.back)
+        except GlancetuiError as error:
+            self.say(f"Not undone ({change.sentence}): {error}", "error", seconds=60)
+            return
+        session.history.remove(change)
+        self.image_changed(fresh)
+        self.say(f"undone: {change.sentence}")
 
     def act_quit(self) -> None:
         if len(self.path) > 1:

@@ -27,6 +27,10 @@ class Query(msgspec.Struct, frozen=True):
 
     order: Order = Order()
     params: tuple[tuple[str, str], ...] = ()
+    hidden_too: bool = False
+
+    def reversed(self) -> Query:
+        return msgspec.structs.replace(self, order=self.order.reversed())
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,9 +56,10 @@ class Service(Protocol):
 
     def about(self) -> About: ...
 
-    def page(
-        self, query: Query, after: str | None, limit: int, etag: str | None = None
-    ) -> Listing | None:
+    def cancel(self) -> None:
+        """End every request that runs; there will be no more."""
+
+    def page(self, query: Query, after: str | None, limit: int, etag: str | None = None) -> Listing | None:
         """Images in the order of `query`, beyond the image `after`. None: unchanged since `etag`.
 
         Raises BadRequest when `after` has vanished.
@@ -63,13 +68,10 @@ class Service(Protocol):
     def image(self, image_id: str) -> RemoteImage:
         """Raises NotFound."""
 
-    def document(self, image_id: str) -> Mapping[str, object]:
-        """The image as the wire spells it."""
-
     def members(self, image_id: str) -> Sequence[RemoteMember]: ...
 
-    def set(self, image_id: str, changes: Mapping[str, object]) -> RemoteImage:
-        """Set attributes, such as {"protected": True}."""
+    def set(self, image_id: str, changes: Mapping[str, object], etag: str | None = None) -> RemoteImage:
+        """Set attributes, such as {"protected": True}. With `etag`, only if the image is still that one: else Stale."""
 
     def delete(self, image_id: str) -> None: ...
 

@@ -16,6 +16,7 @@ from glancetui.tui.palette import Palette
 from glancetui.tui.pool import Pool
 from glancetui.tui.ports import About, Service
 from glancetui.tui.settings import Settings
+from glancetui.tui.undo import History
 
 NOTICES_KEPT = 200
 
@@ -47,6 +48,7 @@ class Session:
         self.about: About | None = None
         self.starting = ""  # what is being waited for before the endpoint answers
         self.notices: list[Notice] = []
+        self.history = History()
         self.reasons: dict[str, str] = {}  # image id → why its last upload from here failed
 
     def scene(self) -> Scene:

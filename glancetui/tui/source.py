@@ -123,7 +123,7 @@ class ImageSource:
         if service is None:
             return
         after, limit, etag = rows.request(number)
-        query = Query(self.query.order.reversed(), self.query.params) if self.backwards else self.query
+        query = self.query.reversed() if self.backwards else self.query
         asking = self._asking
         asking.add(number)
         try:

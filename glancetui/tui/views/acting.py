@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from textual import work
+
 from glancetui.client.values import RemoteImage
+from glancetui.errors import Forbidden, GlancetuiError, NotFound
+from glancetui.tui import figures
 from glancetui.tui.actions import Action
+from glancetui.tui.boxes.confirm import Confirm, Question
+from glancetui.tui.boxes.pick import Choice, Pick
+from glancetui.tui.ports import Service
+from glancetui.tui.undo import Change
 from glancetui.tui.views.base import View
 
 if TYPE_CHECKING:
@@ -27,6 +35,14 @@ NEED_AN_IMAGE = frozenset(
         "image.activate",
     }
 )
+VISIBILITIES = (
+    ("private", "only its owner's project"),
+    ("shared", "its owner's project, and projects it is offered to"),
+    ("community", "everybody by id; not in their lists"),
+    ("public", "everybody, in every list"),
+)
+UNDO_SECONDS = 10.0
+MANY = 4  # names that a sentence spells out
 
 
 class ImageActions(Base):
@@ -46,6 +62,8 @@ class ImageActions(Base):
     def off(self, action: Action) -> str | None:
         if action.acts and self.session.read_only:
             return "this session is read-only"
+        if self.session.service is None and (action.acts or action.id in NEED_AN_IMAGE):
+            return "there is no endpoint yet"
         if action.id in NEED_AN_IMAGE and not self.chosen():
             return "no image is chosen"
         if action.id == "image.activate" and any(
@@ -56,5 +74,245 @@ class ImageActions(Base):
             return "the image has no data that could be fetched"
         return None
 
+    # Looking
+
     def act_raw(self) -> None:
         self.desk.open_raw(self.chosen()[0])
+
+    def act_copy(self) -> None:
+        chosen = self.chosen()
+        endpoint = self.session.endpoint
+        texts = {
+            "y": ("id", [image.id for image in chosen]),
+            "n": ("name", [image.name or "" for image in chosen]),
+            "u": ("URL", [f"http://{endpoint}/v2/images/{image.id}" for image in chosen]),
+            "h": ("hash", [image.os_hash_value or image.checksum or "" for image in chosen]),
+            "j": ("JSON", [_json(image) for image in chosen]),
+            "c": ("command", [f"glancetui image show {image.id}" for image in chosen]),
+        }
+        choices = [Choice(key, what, key) for key, (what, _) in texts.items()]
+
+        def copy(key: str | None) -> None:
+            if key is not None:
+                self.desk.copy("\n".join(texts[key][1]), texts[key][0])
+
+        self.app.push_screen(Pick("Copy", choices), copy)
+
+    def act_save(self) -> None:
+        from glancetui.tui.boxes.save import SaveBox
+
+        image = self.chosen()[0]
+        self.app.push_screen(SaveBox(image), lambda path: path and self.desk.transfers.fetch(image, path))
+
+    # Changing
+
+    def act_protect(self) -> None:
+        on = not all(image.protected for image in self.chosen())
+        self._set_soon({"protected": on}, "protected" if on else "unprotected", level=0)
+
+    def act_hide(self) -> None:
+        on = not all(image.os_hidden for image in self.chosen())
+        self._set_soon({"os_hidden": on}, "hidden" if on else "shown again", level=0)
+
+    def act_visibility(self) -> None:
+        now = {image.visibility for image in self.chosen()}
+        choices = [
+            Choice(name, f"{name:<11} {what}", name[0] if name != "public" else "u", "it is so now" if now == {name} else "")
+            for name, what in VISIBILITIES
+        ]
+
+        def picked(name: str | None) -> None:
+            if name is not None:
+                self._set_soon({"visibility": name}, f"made {name}", level=1)
+
+        self.app.push_screen(Pick("Visible to", choices), picked)
+
+    def act_activate(self) -> None:
+        images = self.chosen()
+        off = any(image.status == "active" for image in images)
+        word, service = "deactivate" if off else "reactivate", self.session.service
+        if service is None:
+            return
+        follows = "Nobody but administrators can fetch it until it is reactivated." if off else "It can be fetched again."
+        question = Question(
+            title=f"{word.capitalize()} {_these(images)}?",
+            sentence=follows,
+            things=_things(images),
+            yes=word.capitalize(),
+        )
+        call = service.deactivate if off else service.reactivate
+        self._ask(question, lambda: self._each(images, lambda image: call(image.id), f"{word}d"))
+
+    def _set_soon(self, changes: Mapping[str, object], done: str, *, level: int) -> None:
+        """Level 0 acts on one image at once; several, and level 1, ask first."""
+        images, service = self.chosen(), self.session.service
+        if service is None:
+            return
+
+        def act() -> None:
+            self._each(images, lambda image: service.set(image.id, changes), done, changes)
+
+        if level == 0 and len(images) == 1:
+            act()
+            return
+        question = Question(
+            title=f"{done.capitalize()}: {_these(images)}?",
+            sentence="Each can be changed back, by `z` or by the same key.",
+            things=_things(images),
+        )
+        self._ask(question, act)
+
+    def _ask(self, question: Question, act: Callable[[], object]) -> None:
+        stale = self.session.connection.text(self.session.clock(), self.session.glyphs)
+        if self.session.connection.troubled:
+            question = Question(
+                title=question.title,
+                sentence=f"{question.sentence} What is shown is {stale}.",
+                facts=question.facts,
+                things=question.things,
+                typed=question.typed,
+                typed_what=question.typed_what,
+                yes=question.yes,
+                danger=question.danger,
+            )
+        self.app.push_screen(Confirm(question), lambda yes: act() if yes else None)
+
+    @work(exclusive=False, group="acting", exit_on_error=False)
+    async def _each(
+        self,
+        images: Sequence[RemoteImage],
+        call: Callable[[RemoteImage], RemoteImage | None],
+        done: str,
+        changes: Mapping[str, object] | None = None,
+    ) -> None:
+        """One request for each image, in order; a failure is told and does not stop the rest."""
+        succeeded: list[RemoteImage] = []
+        for image in images:
+            try:
+                fresh = await self.session.pool.run(call, image)
+                if fresh is None:
+                    fresh = await self._look_again(image)
+            except GlancetuiError as error:
+                self.desk.say(f"{image.name or image.id} was not {done}: {error}", "error", seconds=60)
+                continue
+            succeeded.append(image)
+            if fresh is not None:
+                self.desk.image_changed(fresh)
+            if changes is not None:
+                self._remember(image, changes, done)
+        if succeeded:
+            undo = " · z undoes" if changes is not None else ""
+            self.desk.say(f"{_these(succeeded)} {done}{undo}", seconds=UNDO_SECONDS if undo else 4)
+
+    async def _look_again(self, image: RemoteImage) -> RemoteImage | None:
+        service = self.session.service
+        return None if service is None else await self.session.pool.run(service.image, image.id)
+
+    def _remember(self, image: RemoteImage, changes: Mapping[str, object], done: str) -> None:
+        back = {name: getattr(image, name) for name in changes}
+        sentence = f"{done}: {image.name or image.id}"
+        self.session.history.add(
+            Change(at=self.session.wall(), sentence=sentence, image_id=image.id, back=back, left=dict(changes))
+        )
+
+    # Deleting
+
+    def act_delete(self) -> None:
+        images, service = self.chosen(), self.session.service
+        guarded = [image for image in images if image.protected]
+        if service is None:
+            return
+        if guarded:
+            question = Question(
+                title=f"{_these(guarded)}: protected",
+                sentence="A protected image cannot be deleted. Unprotect it now? It is not deleted by that; D asks again.",
+                things=_things(guarded),
+                yes="Unprotect",
+            )
+            changes = {"protected": False}
+            self._ask(
+                question,
+                lambda: self._each(guarded, lambda image: service.set(image.id, changes), "unprotected", changes),
+            )
+            return
+        self._ask_delete(images, service)
+
+    @work(exclusive=True, group="asking", exit_on_error=False)
+    async def _ask_delete(self, images: Sequence[RemoteImage], service: Service) -> None:
+        members = 0
+        if len(images) == 1 and images[0].visibility == "shared":
+            try:
+                members = len(await self.session.pool.run(service.members, images[0].id))
+            except (Forbidden, NotFound):
+                members = 0  # the endpoint does not tell this caller
+            except GlancetuiError as error:
+                self.post_message(self.Failed(error))
+                return
+        self._ask(deletion(images, members, self.session.wall()), lambda: self._delete(images, service))
+
+    @work(exclusive=False, group="acting", exit_on_error=False)
+    async def _delete(self, images: Sequence[RemoteImage], service: Service) -> None:
+        deleted: list[RemoteImage] = []
+        for image in images:
+            try:
+                await self.session.pool.run(service.delete, image.id)
+            except NotFound:
+                self.desk.say(f"{image.name or image.id} was deleted already.", "warning")
+            except GlancetuiError as error:
+                self.desk.say(f"{image.name or image.id} was not deleted: {error}", "error", seconds=60)
+                continue
+            deleted.append(image)
+        if deleted:
+            self.desk.images_deleted([image.id for image in deleted])
+            self.desk.say(f"{_these(deleted)} deleted")
+
+
+def deletion(images: Sequence[RemoteImage], members: int, now: object = None) -> Question:  # noqa: ARG001
+    """What to ask before deleting: level 2 for one quiet image, level 3 for several or one that others use."""
+    if len(images) > 1:
+        return Question(
+            title=f"Delete {len(images)} images?",
+            sentence="Their data is removed from the stores. This cannot be undone.",
+            things=_things(images),
+            typed=str(len(images)),
+            typed_what="the number of images",
+            yes="Delete",
+            danger=True,
+        )
+    image = images[0]
+    others = image.visibility in {"public", "community"} or members > 0
+    who = f", {members} member{'s' if members != 1 else ''}" if members else ""
+    return Question(
+        title="Delete this image?",
+        sentence="Its data is removed from the store. This cannot be undone."
+        + (" Other projects can use it now." if others else ""),
+        facts=(
+            ("Name", image.name or "(no name)"),
+            ("ID", image.id),
+            ("Size", f"{figures.size(image.size)}, {image.disk_format or 'no format'}"),
+            ("Seen by", f"{image.visibility}{who}"),
+            ("Stores", ", ".join(image.stores) or "one copy"),
+            ("Created", figures.moment(image.created_at) if image.created_at else figures.UNKNOWN),
+        ),
+        typed=(image.name or image.id) if others else "",
+        typed_what=("its name" if image.name else "its id") if others else "",
+        yes="Delete",
+        danger=True,
+    )
+
+
+def _things(images: Sequence[RemoteImage]) -> list[tuple[str, str]]:
+    return [(image.id, image.name or "(no name)") for image in images]
+
+
+def _these(images: Sequence[RemoteImage]) -> str:
+    """The images in a sentence: by name while they are few."""
+    if len(images) > MANY:
+        return f"{len(images)} images"
+    return ", ".join(image.name or image.id for image in images)
+
+
+def _json(image: RemoteImage) -> str:
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(image.document), indent=2).decode()

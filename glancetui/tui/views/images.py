@@ -91,7 +91,8 @@ class ImagesView(ImageActions, View):
     def _restart(self, *, backwards: bool = False) -> None:
         self.plan = self.filter.plan(filters.Context(project=self._project(), now=self.session.wall()))
         matches = self.plan.matches if self.plan.local else None
-        self.source.show(Query(self.order, self.plan.params), matches, backwards=backwards)
+        query = Query(self.order, self.plan.params, self.plan.hidden_too)
+        self.source.show(query, matches, backwards=backwards)
         self.error, self.waiting_since = None, self.session.clock()
         self.table.sorted_by = (self.order.key, self.order.descending)
         self.table.restart()

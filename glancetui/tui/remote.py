@@ -1,0 +1,77 @@
+"""An endpoint over HTTP, as the views want it. Imported after the first frame: the client's libraries take their time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from glancetui.client.cancel import CancelToken
+from glancetui.client.client import Client
+from glancetui.client.query import ImageQuery, SortKey, in_order
+from glancetui.client.values import RemoteImage, RemoteMember
+from glancetui.tui.ports import About, Listing, Query
+
+
+class RemoteService:
+    """Safe to use from many threads. `cancel` ends every request that runs, by closing its socket."""
+
+    def __init__(self, client: Client, cloud: str = "") -> None:
+        self._client, self._cloud = client, cloud
+        self._token = CancelToken()
+
+    def cancel(self) -> None:
+        self._token.cancel()
+
+    def about(self) -> About:
+        address = self._client.address(self._token)
+        versions = self._client.versions(self._token)
+        caller = self._client.caller(self._token)
+        named = "@".join(part for part in (caller.user, caller.project or caller.project_id) if part)
+        return About(
+            endpoint=str(address).removeprefix("http://"),
+            version=versions[0].id if versions else "",
+            caller=named,
+            cloud=self._cloud,
+            project=caller.project_id,
+        )
+
+    def page(self, query: Query, after: str | None, limit: int, etag: str | None = None) -> Listing | None:
+        asked = ImageQuery(
+            params=query.params,
+            sort=(SortKey(query.order.key, query.order.descending),),
+            hidden_too=query.hidden_too,
+        )
+        if asked.hidden_too:
+            return self._both_kinds(asked, after, limit)
+        page = self._client.page(asked, after, limit=limit, etag=etag, token=self._token)
+        return None if page is None else Listing(images=page.images, more=page.more, etag=page.etag)
+
+    def _both_kinds(self, asked: ImageQuery, after: str | None, limit: int) -> Listing:
+        """Hidden images among the others: an endpoint lists one kind at a time, either from any marker."""
+        images: list[RemoteImage] = []
+        more = False
+        for hidden in (False, True):
+            page = self._client.page(asked.only_hidden(hidden), after, limit=limit, token=self._token)
+            if page is not None:
+                images.extend(page.images)
+                more = more or page.more
+        ordered = in_order(asked, images)
+        return Listing(images=tuple(ordered[:limit]), more=more or len(ordered) > limit)
+
+    def image(self, image_id: str) -> RemoteImage:
+        return self._client.image(image_id, self._token)
+
+    def members(self, image_id: str) -> Sequence[RemoteMember]:
+        return self._client.members(image_id, self._token)
+
+    def set(self, image_id: str, changes: Mapping[str, object], etag: str | None = None) -> RemoteImage:
+        operations = [{"op": "replace", "path": f"/{name}", "value": value} for name, value in changes.items()]
+        return self._client.patch(image_id, operations, etag=etag, token=self._token)
+
+    def delete(self, image_id: str) -> None:
+        self._client.delete(image_id, self._token)
+
+    def deactivate(self, image_id: str) -> None:
+        self._client.deactivate(image_id, self._token)
+
+    def reactivate(self, image_id: str) -> None:
+        self._client.reactivate(image_id, self._token)
