@@ -1,28 +1,193 @@
-"""Finds the module of the noun that was typed and runs it."""
+"""Finds the command that was typed, runs it, and turns whatever happens into an exit code."""
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import importlib
+import logging
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-SERVICE_NOUNS = ("serve", "db", "config")
+from glancetui.errors import GlancetuiError
+
+if TYPE_CHECKING:
+    from glancetui.cli.verbs import Verb
+
+logger = logging.getLogger(__name__)
+
+NOUNS: Mapping[str, str] = {
+    "image": "images: list, show, create, set, upload, save, share, delete …",
+    "member": "who sees a shared image; answering an offer",
+    "cloud": "the clouds of clouds.yaml",
+    "doctor": "look at an endpoint and say what is wrong",
+    "serve": "run the service",
+    "config": "the service's configuration: show, validate, docs",
+    "db": "the service's database",
+    "completion": "completion for bash, zsh or fish",
+}
+SERVICE_NOUNS = frozenset({"serve", "config", "db"})  # Typer applications; what they load is large
+WITH_VALUE = frozenset(
+    {
+        "-f", "--format", "-c", "--column", "--color", "--endpoint", "--cloud", "--region", "--interface",
+        "--os-cacert", "--timeout", "--theme",
+    }
+)  # fmt: skip
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run `arguments` and return the exit code."""
-    if arguments and arguments[0] in SERVICE_NOUNS:
-        return run_service_command(arguments[0], arguments[1:])
-    if not arguments and sys.stdin.isatty() and sys.stdout.isatty():
+    """Run `arguments` and return the exit code; nothing is raised."""
+    leading, words = split(arguments)
+    if not words:
+        return without_words(leading)
+    if words[0] not in NOUNS:
+        return unknown("command", words[0], NOUNS)
+    if words[0] in SERVICE_NOUNS:
+        return guarded(lambda: run_service_command(words[0], [*leading, *words[1:]]), arguments)
+    return guarded(lambda: run_command(words[0], words[1:], leading), arguments)
+
+
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Options that stand before the noun, and the rest from the noun on."""
+    index = 0
+    while index < len(arguments) and arguments[index].startswith("-"):
+        index += 2 if arguments[index] in WITH_VALUE else 1
+    return list(arguments[:index]), list(arguments[index:])
+
+
+def without_words(leading: Sequence[str]) -> int:
+    """Only options, or nothing at all: the terminal application where there is a terminal, else help."""
+    if "-h" in leading or "--help" in leading:
+        sys.stdout.write(overview())
+        return 0
+    if sys.stdin.isatty() and sys.stdout.isatty():
         from glancetui.app import main as start_terminal
 
-        return start_terminal() or 0
-    sys.stderr.write("glancetui: no terminal here; run `glancetui serve`, or a command such as `glancetui image list`.\n")
+        return guarded(lambda: start_terminal(list(leading)), leading)
+    sys.stderr.write(overview())
+    sys.stderr.write("\nWithout a command glancetui opens its terminal application, but there is no terminal here.\n")
+    return 2
+
+
+def overview() -> str:
+    lines = [f"  {noun:12}{text}" for noun, text in NOUNS.items()]
+    head = "Usage: glancetui [COMMAND …]\n\nWithout a command, the terminal application. Commands:\n"
+    return head + "\n".join(lines) + "\n\n`glancetui COMMAND --help` says more; `glancetui --version` the version.\n"
+
+
+def run_command(noun: str, words: Sequence[str], leading: Sequence[str]) -> int:
+    """Run a command of the client."""
+    from glancetui.cli.context import Context
+
+    verbs: Mapping[str, Verb] = importlib.import_module(f"glancetui.cli.{noun}").VERBS
+    if "" in verbs:  # a noun that is its own verb
+        return execute(verbs[""], [noun], [*leading, *words], Context)
+    before, rest = split(words)
+    if "-h" in before or "--help" in before or not rest:
+        (sys.stdout if before else sys.stderr).write(verbs_overview(noun, verbs))
+        return 0 if before else 2
+    if rest[0] not in verbs:
+        return unknown(f"{noun} command", rest[0], verbs)
+    return execute(verbs[rest[0]], [noun, rest[0]], [*leading, *before, *rest[1:]], Context)
+
+
+def execute(verb: Verb, words: Sequence[str], arguments: Sequence[str], context: type) -> int:
+    parsed: argparse.Namespace = verb.parser(words).parse_args(list(arguments))
+    running = context(parsed)
+    try:
+        return verb.run(running) or 0
+    except GlancetuiError as error:
+        from glancetui.client.problems import Unreachable
+
+        if isinstance(error, Unreachable) and (hint := running.hint_for_unreachable()):
+            return fail(error, arguments, hint)
+        raise
+    finally:
+        running.close()
+
+
+def verbs_overview(noun: str, verbs: Mapping[str, Verb]) -> str:
+    lines = [f"  {name:14}{verb.help}" for name, verb in verbs.items() if not verb.hidden]
+    return f"Usage: glancetui {noun} COMMAND …\n\n" + "\n".join(lines) + "\n"
+
+
+def unknown(kind: str, word: str, known: Mapping[str, object]) -> int:
+    import difflib
+
+    from glancetui.client.text import clean
+
+    near = difflib.get_close_matches(word, [name for name in known if name], n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(name for name in known if name)}"
+    sys.stderr.write(f"glancetui: there is no {kind} {clean(word)!r}; {hint}\n")
     return 2
 
 
 def run_service_command(noun: str, arguments: Sequence[str]) -> int:
     """Run a Typer application that belongs to the service; its libraries are loaded only here."""
     module = importlib.import_module(f"glancetui.cli.{noun}")
-    code = module.app(args=list(arguments), prog_name=f"glancetui {noun}", standalone_mode=False)
-    return int(code or 0)
+    try:
+        module.app(args=list(arguments), prog_name=f"glancetui {noun}")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    return 0
+
+
+def guarded(command: Callable[[], int | None], arguments: Sequence[str]) -> int:
+    """Run `command`; failures are printed here and nowhere else."""
+    with contextlib.suppress(AttributeError, ValueError):  # a stream that a caller has replaced
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # TextIO of an odd locale
+        sys.stderr.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # the same
+    try:
+        code = command() or 0
+        sys.stdout.flush()
+    except SystemExit as end:  # argparse's --help
+        return end.code if isinstance(end.code, int) else 0
+    except BrokenPipeError:
+        return closed_pipe()
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return 130
+    except (GlancetuiError, OSError) as error:
+        return fail(error, arguments)
+    except Exception as error:
+        logger.debug("unexpected", exc_info=True)
+        return fault(error, arguments)
+    return code
+
+
+def fail(error: BaseException, arguments: Sequence[str], hint: str | None = None) -> int:
+    from glancetui.cli.failures import failure_of, report
+
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()  # the answer so far comes before the reason that it ends
+    failure = failure_of(error, hint)
+    report(failure, as_json=wants_json(arguments))
+    return failure.code
+
+
+def fault(error: Exception, arguments: Sequence[str]) -> int:
+    """A defect of ours: say what to report; the traceback is for --debug."""
+    if "--debug" in arguments:
+        import traceback
+
+        traceback.print_exc()
+    sys.stderr.write(
+        f"glancetui: this is a defect of glancetui: {type(error).__name__}: {error!r}. "
+        "Please report it with the output of the same command and --debug.\n"
+    )
+    return 1
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    following = [*arguments[1:], ""]
+    pairs = zip(arguments, following, strict=False)
+    return any((a in {"-f", "--format"} and b == "json") or a in {"-fjson", "--format=json"} for a, b in pairs)
+
+
+def closed_pipe() -> int:
+    """Whoever read our answer has had enough. Nothing more may be written, not even while the process ends."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+    return 141

@@ -120,10 +120,14 @@ class Client:
         return Page(images=images, more=bool(images) and len(images) >= limit, etag=answer.headers.get("etag"))
 
     def pages(
-        self, query: ImageQuery, *, page_size: int = PAGE_SIZE, token: CancelToken | None = None
+        self,
+        query: ImageQuery,
+        *,
+        after: str | None = None,
+        page_size: int = PAGE_SIZE,
+        token: CancelToken | None = None,
     ) -> Iterator[tuple[RemoteImage, ...]]:
-        """All images that the endpoint finds for `query`, page by page, each once."""
-        after: str | None = None
+        """All images that the endpoint finds for `query`, beyond `after`, page by page, each once."""
         seen: set[str] = set()
         while True:
             page = self.page(query, after, limit=page_size, token=token)
@@ -141,13 +145,20 @@ class Client:
             after = page.images[-1].id
 
     def images(
-        self, query: ImageQuery, *, page_size: int = PAGE_SIZE, token: CancelToken | None = None
+        self,
+        query: ImageQuery,
+        *,
+        after: str | None = None,
+        page_size: int = PAGE_SIZE,
+        token: CancelToken | None = None,
     ) -> Iterator[RemoteImage]:
         """The images of `pages`, one by one; with `query.hidden_too`, hidden ones in their place among the others."""
         if not query.hidden_too:
-            for page in self.pages(query, page_size=page_size, token=token):
+            for page in self.pages(query, after=after, page_size=page_size, token=token):
                 yield from page
             return
+        if after is not None:
+            raise BadRequest("A marker belongs to the visible or to the hidden images; it cannot be used for both.")
         both = (query.only_hidden(hidden) for hidden in (False, True))
         yield from merged(query, [self.images(each, page_size=page_size, token=token) for each in both])
 
@@ -295,7 +306,6 @@ class Client:
                     method,
                     f"{address}{target}",
                 )
-                response.close()
             again = response.status == 401 and attempt == 1 and sender is None and self.auth.refused(credentials)
             if not again:
                 raise problem

@@ -190,6 +190,11 @@ class Plan(msgspec.Struct, frozen=True):
     hidden_too: bool  # both visible and hidden images are wanted; an endpoint gives only one kind at a time
     context: Context
 
+    def with_parameter(self, name: str, value: str) -> Plan:
+        """The same, with one parameter of the endpoint set."""
+        others = tuple(pair for pair in self.params if pair[0] != name)
+        return msgspec.structs.replace(self, params=(*others, (name, value)))
+
     def matches(self, image: RemoteImage) -> bool:
         """Whether the terms that the endpoint does not evaluate hold."""
         return all(holds(term, image, self.context) for term in self.local)

@@ -115,6 +115,7 @@ class Wire(http.client.HTTPConnection):
         super().__init__(origin.authority, timeout=limits.connect)
         self.origin, self.limits, self.proxy, self.used_at = origin, limits, proxy, time.monotonic()
         self.stream: socket.socket | None = None  # stays when http.client lets go of `sock` before the answer is read
+        self.is_spoiled = False  # a body was broken off: what follows would be taken for the rest of it
         self._context = context
 
     def open(self, token: CancelToken) -> None:
@@ -368,6 +369,7 @@ class Transport:
 
     def _early_answer(self, wire: Wire, broken: OSError) -> http.client.HTTPResponse:
         """A server that refuses an upload may answer and hang up before the body is through: its answer tells why."""
+        wire.is_spoiled = True
         try:
             return wire.getresponse()
         except (http.client.HTTPException, OSError):
@@ -392,7 +394,7 @@ class Transport:
 
     def _give_back(self, wire: Wire, response: http.client.HTTPResponse) -> None:
         """Keep the connection if the answer was read to its end and the server keeps it too."""
-        if not response.isclosed() or wire.sock is None:
+        if not response.isclosed() or wire.sock is None or wire.is_spoiled:
             response.close()
             wire.close()
             return
