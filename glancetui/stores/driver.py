@@ -1,4 +1,4 @@
-"""What a store driver promises. The conformance kit (`glancetui.stores.conformance`) checks each sentence here.
+"""What a store driver promises. The conformance kit (tests/stores/contract.py) checks each sentence here.
 
 The contract is the docstrings below: nothing is visible before `Writer.commit`, nothing is left after an abandoned
 writer, a cut image never looks whole. Drivers are synchronous and callable from many threads.
@@ -45,7 +45,8 @@ class Driver(Protocol):
     def open_writer(self, object_id: str, size: int | None) -> AbstractContextManager[Writer]:
         """Leaving the block without `commit` removes what was written. `size` in bytes; None: unknown until the end.
 
-        Raises StoreFull at once when `size` is known not to fit.
+        Raises StoreFull at once when `size` is known not to fit, Duplicate at once where the id is seen to be taken,
+        BadRequest for an id that cannot name an object.
         """
 
     def open_reader(
@@ -61,6 +62,9 @@ class Driver(Protocol):
 
     def location_of(self, object_id: str) -> Location:
         """Where `object_id` lies or would lie if committed now. Of several folders: its own, else the first."""
+
+    def claims(self, url: str) -> bool:
+        """Is this URL spelled as one of this store's? Nothing is looked up."""
 
     def stat(self, location: Location) -> StoredObject:
         """Raises ObjectNotFound."""
@@ -85,3 +89,6 @@ class Driver(Protocol):
 
     def probe(self) -> Health:
         """A cheap round trip that shows whether the store can be used now. Never raises."""
+
+    def close(self) -> None:
+        """Let go of connections. The driver is not used afterwards."""

@@ -1,0 +1,112 @@
+"""Which stores there are, and which of them a location belongs to."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Protocol, cast
+
+from glancetui.config.settings import Settings, StoreSettings
+from glancetui.errors import BadRequest, ConfigError, StoreUnavailable
+from glancetui.model import ImageLocation, Location
+from glancetui.stores.driver import Driver
+
+RESERVED = "os_glance_"  # Glance's staging and tasks folders are stores to it; no client may name them
+
+# kind → module with `open_store(settings: StoreSettings) -> Driver`. Imported when a store of the kind is configured.
+KINDS: Mapping[str, str] = {"file": "glancetui.stores.file"}
+
+
+class DriverModule(Protocol):
+    def open_store(self, settings: StoreSettings) -> Driver:
+        """Raises ConfigError."""
+
+
+class Catalogue:
+    """The configured stores by id, in the order of the configuration."""
+
+    def __init__(self, drivers: Mapping[str, Driver], default_store: str) -> None:
+        if default_store not in drivers:
+            raise ConfigError(
+                f"The default store {default_store} is none of the stores: {', '.join(drivers) or 'none'}."
+            )
+        self._drivers = dict(drivers)
+        self.default_store = default_store
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Catalogue:
+        """Opens every store. Raises ConfigError for a kind that there is no driver for, or settings it cannot use."""
+        drivers: dict[str, Driver] = {}
+        for store in settings.stores:
+            if store.id in drivers:
+                raise ConfigError(f"Two stores have the id {store.id}. Rename one of them.")
+            if not is_reserved(store.id):
+                drivers[store.id] = open_driver(store)
+        return cls(drivers, settings.default_store)
+
+    def __getitem__(self, store_id: str) -> Driver:
+        """Raises BadRequest for a store that is unknown or reserved."""
+        try:
+            return self._drivers[store_id]
+        except KeyError:
+            raise BadRequest(f"There is no store {store_id!r}. The stores are: {', '.join(self._drivers)}.") from None
+
+    def __contains__(self, store_id: object) -> bool:
+        return store_id in self._drivers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._drivers)
+
+    def __len__(self) -> int:
+        return len(self._drivers)
+
+    def ids(self) -> tuple[str, ...]:
+        return tuple(self._drivers)
+
+    def location(self, image_location: ImageLocation) -> Location:
+        """Where a copy lies: in the store that its metadata names, else in the one that its URL belongs to.
+
+        A single-store Glance writes no store into the metadata. Raises StoreUnavailable if no store here has it.
+        """
+        named = image_location.metadata.get("store")
+        if named is None:
+            return Location(store=self.driver_of_url(image_location.url).store_id, url=image_location.url)
+        if named not in self._drivers:
+            raise StoreUnavailable(named, "it is not among the configured stores of this node")
+        return Location(store=named, url=image_location.url)
+
+    def driver_of(self, location: Location) -> Driver:
+        """Raises StoreUnavailable if the store is not configured here."""
+        driver = self._drivers.get(location.store)
+        if driver is None:
+            raise StoreUnavailable(location.store, "it is not among the configured stores of this node")
+        return driver
+
+    def driver_of_url(self, url: str) -> Driver:
+        """Raises StoreUnavailable if no store's URLs look so."""
+        found = next((driver for driver in self._drivers.values() if driver.claims(url)), None)
+        if found is None:
+            scheme = url.partition(":")[0]
+            raise StoreUnavailable(f"for {scheme} locations", "no configured store holds what the location names")
+        return found
+
+    def close(self) -> None:
+        """Lets go of the drivers' connections."""
+        for driver in self._drivers.values():
+            driver.close()
+
+
+def is_reserved(store_id: str) -> bool:
+    return store_id.startswith(RESERVED)
+
+
+def open_driver(settings: StoreSettings) -> Driver:
+    """Raises ConfigError."""
+    if settings.kind not in KINDS:
+        known = ", ".join(sorted(KINDS))
+        raise ConfigError(
+            f"Store {settings.id} is of kind {settings.kind!r}, for which there is no driver. Use: {known}."
+        )
+    # A module satisfies a protocol of its functions, but importlib can only say that it is a module.
+    module = cast("DriverModule", importlib.import_module(KINDS[settings.kind]))
+    return module.open_store(settings)
