@@ -35,15 +35,11 @@ class Delivery:
     partial: bool  # a range was asked for, even if it covers everything
     checksum: str | None
     etag: str | None  # the same for the same bytes
-    file: BinaryIO | None = None
-    chunks: Chunks | None = None
+    content: BinaryIO | Chunks  # a file is read from `offset`; chunks begin there
 
     def close(self) -> None:
         """Idempotent."""
-        if self.file is not None:
-            self.file.close()
-        if self.chunks is not None:
-            self.chunks.close()
+        self.content.close()
 
 
 class Copy(msgspec.Struct, frozen=True):
@@ -157,14 +153,14 @@ def _open_file(wanted: Wanted, copy: Copy) -> Delivery | None:
     if length < wanted.size:
         file.close()
         raise ShortRead(copy.location.store, wanted.image.id, length, wanted.size)
-    return _delivery(wanted, file=file)
+    return _delivery(wanted, file)
 
 
 def _open_chunks(wanted: Wanted, copies: Sequence[Copy]) -> Delivery:
     """The first chunk is read here, so that a store that fails at once is still an error and not a broken answer."""
     chunks = relay(wanted.image.id, copies, wanted.span)
     first = next(chunks, b"")
-    return _delivery(wanted, chunks=_chain(first, chunks))
+    return _delivery(wanted, _chain(first, chunks))
 
 
 def _chain(first: bytes, rest: Chunks) -> Chunks:
@@ -197,7 +193,7 @@ def check_whole(copy: Copy, image_id: str, sent: int, span: Span) -> None:
         raise ShortRead(copy.location.store, image_id, sent, span.count)
 
 
-def _delivery(wanted: Wanted, *, file: BinaryIO | None = None, chunks: Chunks | None = None) -> Delivery:
+def _delivery(wanted: Wanted, content: BinaryIO | Chunks) -> Delivery:
     return Delivery(
         size=wanted.size,
         offset=wanted.span.offset,
@@ -205,6 +201,5 @@ def _delivery(wanted: Wanted, *, file: BinaryIO | None = None, chunks: Chunks | 
         partial=wanted.partial,
         checksum=wanted.image.checksum,
         etag=wanted.image.os_hash_value or wanted.image.checksum,
-        file=file,
-        chunks=chunks,
+        content=content,
     )

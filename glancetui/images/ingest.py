@@ -159,7 +159,9 @@ class Ingest:
             raise too_large(left)
 
     def _row(self, location: Location) -> ImageLocation:
-        return ImageLocation(url=location.url, metadata={"store": location.store})
+        # As Glance does: with a single store, clients must not be shown a name that they cannot use.
+        metadata = {"store": location.store} if self._settings.multi_store else {}
+        return ImageLocation(url=location.url, metadata=metadata)
 
 
 class _Stream:

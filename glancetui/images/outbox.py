@@ -9,8 +9,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from glancetui.errors import GlancetuiError
+from glancetui.model import Location
 from glancetui.registry.interface import OutboxEntry, Registry
 from glancetui.stores.catalogue import Catalogue
+from glancetui.stores.driver import Driver
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ class Outbox:
 
     def _do(self, entry: OutboxEntry) -> bool:
         try:
-            self._catalogue.driver_of(entry.location).delete(entry.location)
+            self._driver(entry.location).delete(entry.location)
         except GlancetuiError as error:
             wait = back_off(entry.attempts)
             log.warning(
@@ -57,6 +59,10 @@ class Outbox:
         self._registry.finish_outbox(entry)  # last: a crash before this line repeats the delete, harmlessly
         log.info("Removed the bytes of deleted image %s from store %s.", entry.image_id, entry.location.store)
         return True
+
+    def _driver(self, location: Location) -> Driver:
+        """A service with a single store records no store with its locations; then the URL tells."""
+        return self._catalogue.driver_of(location) if location.store else self._catalogue.driver_of_url(location.url)
 
 
 def back_off(attempts: int) -> float:

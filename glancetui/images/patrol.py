@@ -22,13 +22,18 @@ log = logging.getLogger(__name__)
 
 EVERYTHING = Viewer(project=None, is_admin=True)
 PAGE = 100
+PATIENCE = 300.0  # seconds; several times what a sender may stall
 
 
 class Patrol:
     """Used by one thread. Its rounds begin anew when they have come to the end."""
 
     def __init__(
-        self, registry: Registry, catalogue: Catalogue, patience: float, clock: Callable[[], float] = time.monotonic
+        self,
+        registry: Registry,
+        catalogue: Catalogue,
+        patience: float = PATIENCE,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`patience`: seconds for which an unfinished object must not change before it counts as left behind."""
         self._registry = registry

@@ -9,32 +9,16 @@ import threading
 import time
 from collections.abc import Callable
 
-from glancetui.config.settings import Settings
 from glancetui.images.outbox import Outbox
 from glancetui.images.patrol import Patrol
 from glancetui.images.recovery import Recovery
-from glancetui.images.worker import Worker
 from glancetui.registry.interface import Registry
-from glancetui.stores.catalogue import Catalogue
 
 log = logging.getLogger(__name__)
 
 OUTBOX_SECONDS = 5.0  # for entries whose wake-up went to another process, or that were postponed
 PATROL_LEASE = "patrol"
 PATROL_PIECE = 500  # objects or images looked at in one go
-
-
-def housekeeping(registry: Registry, catalogue: Catalogue, worker: Worker, settings: Settings) -> Housekeeping:
-    """Of this process; not yet started."""
-    lease = settings.upload_lease_seconds
-    return Housekeeping(
-        registry,
-        Recovery(registry, catalogue, worker, lease),
-        Outbox(registry, catalogue, str(worker)),
-        Patrol(registry, catalogue, patience=2 * lease),
-        str(worker),
-        lease,
-    )
 
 
 class Housekeeping:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -47,9 +48,9 @@ async def download(request: Request) -> Response:
     if delivery is None:
         return Response(status_code=204)
     status = 206 if delivery.partial else 200
-    if delivery.file is not None:
-        return file_response(request, delivery.file, delivery.offset, delivery.count, headers_of(delivery), status)
-    return chunk_response(request, delivery.chunks, headers_of(delivery), status)
+    if isinstance(delivery.content, Generator):
+        return chunk_response(request, delivery.content, headers_of(delivery), status)
+    return file_response(request, delivery.content, delivery.offset, delivery.count, headers_of(delivery), status)
 
 
 def check_octets(request: Request) -> None:
