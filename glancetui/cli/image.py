@@ -7,13 +7,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from glancetui.cli import image_changes as changes
 from glancetui.cli.context import Context
-from glancetui.cli.image_columns import COLUMNS, DEFAULT, LONG, fields_for_people, in_reading_order
+from glancetui.cli.image_columns import COLUMNS, DEFAULT, LONG, masked_row, print_image
+from glancetui.cli.image_data import (
+    create_arguments,
+    create_image,
+    save_arguments,
+    save_image,
+    upload_arguments,
+    upload_image,
+)
 from glancetui.cli.targets import confirm, for_each, named
 from glancetui.cli.verbs import Verb, key_value
 from glancetui.client.filters import Comparison, Filter, Plan, parse
 from glancetui.client.filters import Context as FilterContext
-from glancetui.client.masking import masked_document
 from glancetui.client.query import DEFAULT_SORT, NULLABLE, ImageQuery, in_order, parse_sort
 from glancetui.client.values import RemoteImage
 from glancetui.errors import NotFound
@@ -97,11 +105,6 @@ def sorts_by_missing(sort: Iterable[SortKey]) -> bool:
     return any(key.key in NULLABLE for key in sort)
 
 
-def masked_row(image: RemoteImage) -> Mapping[str, object]:
-    row = masked_document(in_reading_order(image.document))
-    return row if isinstance(row, dict) else {}
-
-
 # show -----------------------------------------------------------------------------------------------------------------
 
 
@@ -112,10 +115,6 @@ def one_image(parser: argparse.ArgumentParser) -> None:
 def show_image(context: Context) -> None:
     """Show one image."""
     print_image(context, context.client.find_image(context.arguments.image))
-
-
-def print_image(context: Context, image: RemoteImage) -> None:
-    context.printer.item(masked_row(image), fields_for_people(image))
 
 
 # delete ---------------------------------------------------------------------------------------------------------------
@@ -151,5 +150,16 @@ def delete_image(context: Context, ref: str) -> str:
 VERBS: Mapping[str, Verb] = {
     "list": Verb(list_images, list_arguments),
     "show": Verb(show_image, one_image),
+    "create": Verb(create_image, create_arguments),
+    "upload": Verb(upload_image, upload_arguments),
+    "save": Verb(save_image, save_arguments),
+    "set": Verb(changes.set_image, changes.set_arguments),
+    "unset": Verb(changes.unset_image, changes.unset_arguments),
     "delete": Verb(delete_images, delete_arguments),
+    "deactivate": Verb(changes.deactivate_images, several_images),
+    "reactivate": Verb(changes.reactivate_images, several_images),
+    "share": Verb(changes.share_image, changes.share_arguments),
+    "unshare": Verb(changes.unshare_image, changes.share_arguments),
+    "tag": Verb(changes.tag_image, changes.tag_arguments),
+    "untag": Verb(changes.untag_image, changes.tag_arguments),
 }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from glancetui.cli.context import Context
 from glancetui.cli.output import Column, plain, size_text, text_or_dash, time_text, yes_no
+from glancetui.client.masking import masked_document
 from glancetui.client.values import BASE_ATTRIBUTES, RemoteImage
 
 COLUMNS = (
@@ -53,3 +55,13 @@ def fields_for_people(image: RemoteImage) -> Mapping[str, str]:
 
 def sizes_of(image: RemoteImage) -> Mapping[str, int | None]:
     return {"size": image.size, "virtual_size": image.virtual_size}
+
+
+def masked_row(image: RemoteImage) -> Mapping[str, object]:
+    row = masked_document(in_reading_order(image.document))
+    return row if isinstance(row, dict) else {}
+
+
+def print_image(context: Context, image: RemoteImage) -> None:
+    """One image, as the flags say."""
+    context.printer.item(masked_row(image), fields_for_people(image))
