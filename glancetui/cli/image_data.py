@@ -126,10 +126,10 @@ def attributes_of(context: Context) -> dict[str, object]:
 
 def with_formats(context: Context, attributes: dict[str, object], source: BinaryIO) -> dict[str, object]:
     """Fill in the formats that the flags leave open, and say so."""
-    from glancetui.formats.guess import guess
-
     if "disk_format" in attributes:
         return {"container_format": "bare", **attributes}
+    from glancetui.formats import guess
+
     found = guess(peeked(source))
     context.say(f"format: {found.disk_format} ({found.reason})")
     return {"disk_format": found.disk_format, "container_format": found.container_format, **attributes}
