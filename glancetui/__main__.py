@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from glancetui import __version__
@@ -10,9 +11,13 @@ from glancetui import __version__
 def main() -> int:
     """Run the command line in `sys.argv`; the return value is the exit code."""
     arguments = sys.argv[1:]
-    if arguments == ["--version"] or arguments == ["version"]:
+    if arguments in (["--version"], ["version"]):
         sys.stdout.write(f"glancetui {__version__}\n")
         return 0
+    if "GLANCETUI_COMPLETE" in os.environ:
+        from glancetui.cli import completion
+
+        return completion.complete(arguments)
     from glancetui.cli import dispatch
 
     return dispatch.run(arguments)

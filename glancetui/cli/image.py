@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from glancetui.cli import image_changes as changes
 from glancetui.cli.context import Context
@@ -19,12 +22,12 @@ from glancetui.cli.image_data import (
     upload_image,
 )
 from glancetui.cli.targets import confirm, for_each, named
-from glancetui.cli.verbs import Verb, key_value
+from glancetui.cli.verbs import UsageError, Verb, key_value
 from glancetui.client.filters import Comparison, Filter, Plan, parse
 from glancetui.client.filters import Context as FilterContext
 from glancetui.client.query import DEFAULT_SORT, NULLABLE, ImageQuery, in_order, parse_sort
 from glancetui.client.values import RemoteImage
-from glancetui.errors import NotFound
+from glancetui.errors import NotFound, Stale
 
 if TYPE_CHECKING:
     from glancetui.client.query import SortKey
@@ -125,15 +128,32 @@ def several_images(parser: argparse.ArgumentParser) -> None:
 
 
 def delete_arguments(parser: argparse.ArgumentParser) -> None:
-    several_images(parser)
+    parser.add_argument("images", metavar="IMAGE", nargs="*", help="id or name; several are all tried")
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
     parser.add_argument("--if-exists", action="store_true", help="what is not there counts as deleted")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what would be deleted, in any -f, and delete nothing"
+    )
+    parser.add_argument(
+        "--plan", metavar="FILE", help="delete what a --dry-run -f json printed, where it is still as it was"
+    )
 
 
 def delete_images(context: Context) -> int:
     """Delete images and their data."""
-    confirm(context, f"Delete {', '.join(context.arguments.images)}?")
-    return for_each(context, context.arguments.images, lambda ref: delete_image(context, ref))
+    given = context.arguments
+    if bool(given.images) == bool(given.plan):
+        raise UsageError("Name the images to delete, or a --plan of them")
+    if given.dry_run:
+        found = (masked_row(context.client.find_image(ref)) for ref in given.images)
+        context.printer.rows(COLUMNS, found, DEFAULT)
+        return 0
+    if given.plan:
+        planned = read_plan(given.plan)
+        confirm(context, f"Delete the {len(planned)} images of {given.plan}?")
+        return for_each(context, list(planned), lambda ref: delete_planned(context, planned[ref]))
+    confirm(context, f"Delete {', '.join(given.images)}?")
+    return for_each(context, given.images, lambda ref: delete_image(context, ref))
 
 
 def delete_image(context: Context, ref: str) -> str:
@@ -144,6 +164,33 @@ def delete_image(context: Context, ref: str) -> str:
         if not context.arguments.if_exists:
             raise
         return f"{ref} is not there"
+    return f"deleted {named(image)}"
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """An image as it was when a plan was made."""
+
+    id: str
+    status: str
+    updated_at: str
+
+
+def read_plan(file: str) -> Mapping[str, Planned]:
+    try:
+        planned = msgspec.json.decode(Path(file).read_bytes(), type=list[Planned])
+    except msgspec.DecodeError as error:
+        raise UsageError(
+            f"{file} is no plan; `glancetui image delete … --dry-run -f json` prints one ({error})"
+        ) from error
+    return {each.id: each for each in planned}
+
+
+def delete_planned(context: Context, planned: Planned) -> str:
+    """Delete just what the plan was about. Raises Stale if it has changed since."""
+    image = context.client.image(planned.id)
+    if (image.status, image.document.get("updated_at")) != (planned.status, planned.updated_at):
+        raise Stale(f"Image {named(image)} has changed since the plan was made; it was left alone.")
+    context.client.delete(image.id)
     return f"deleted {named(image)}"
 
 

@@ -37,9 +37,7 @@ def members_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def answer_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "images", metavar="IMAGE", nargs="+", help="ids; an open offer has no name here"
-    )
+    parser.add_argument("images", metavar="IMAGE", nargs="+", help="ids; an open offer has no name here")
     parser.add_argument("--project", metavar="ID", help="the member that answers; by default your own project")
 
 

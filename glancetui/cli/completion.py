@@ -1,0 +1,137 @@
+"""Completion in the shell: `glancetui completion bash|zsh|fish` prints what to source; it calls us back while you type.
+
+The words come from the same declarations that parse the command line. Ids and names are asked of the endpoint, which
+has 0.3 s to answer; completion is never noisy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+
+from glancetui.cli.context import Context
+from glancetui.cli.dispatch import NOUNS, SERVICE_NOUNS, split
+from glancetui.cli.verbs import UsageError, Verb
+from glancetui.client.clouds import clouds, connect
+from glancetui.client.query import ImageQuery
+from glancetui.client.text import clean
+from glancetui.client.transport import Limits
+from glancetui.errors import GlancetuiError
+
+QUICK = Limits(connect=0.3, read=0.3, upload=0.3)
+MOST = 100
+SERVICE_VERBS: Mapping[str, tuple[str, ...]] = {
+    "config": ("show", "validate", "docs"),
+    "db": ("upgrade", "check", "version", "purge", "adopt", "release"),
+    "serve": ("api", "registry", "periodic"),
+}
+SCRIPTS: Mapping[str, str] = {
+    "bash": """_glancetui() {
+    local IFS=$'\\n'
+    COMPREPLY=($(GLANCETUI_COMPLETE=1 glancetui "${COMP_WORDS[@]:1:$COMP_CWORD}" 2>/dev/null))
+    [[ ${#COMPREPLY[@]} -eq 0 ]] && compopt -o default
+}
+complete -F _glancetui glancetui
+""",
+    "zsh": """#compdef glancetui
+_glancetui() {
+    local -a found
+    found=("${(@f)$(GLANCETUI_COMPLETE=1 glancetui "${(@)words[2,$CURRENT]}" 2>/dev/null)}")
+    if [[ -n $found ]]; then compadd -- $found; else _files; fi
+}
+compdef _glancetui glancetui
+""",
+    "fish": """function __glancetui
+    GLANCETUI_COMPLETE=1 glancetui (commandline -opc)[2..] (commandline -ct) 2>/dev/null
+end
+complete -c glancetui -a '(__glancetui)'
+""",
+}
+
+
+def shell_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=tuple(SCRIPTS), help="put the output where your shell reads it at start")
+
+
+def print_script(context: Context) -> None:
+    """Print the completion script for a shell, such as: source <(glancetui completion bash)"""
+    sys.stdout.write(SCRIPTS[context.arguments.shell])
+
+
+def complete(words: Sequence[str]) -> int:
+    """Print what could stand in place of the last of `words`; nothing if there is nothing to say."""
+    try:
+        for candidate in candidates(words):
+            sys.stdout.write(candidate + "\n")
+    except (GlancetuiError, OSError):
+        return 0
+    return 0
+
+
+def candidates(words: Sequence[str]) -> Iterator[str]:
+    """Completions of the last word, in order, each once."""
+    before, last = list(words[:-1]), words[-1] if words else ""
+    yield from dict.fromkeys(each for each in possible(before, last) if each.startswith(last))
+
+
+def possible(before: Sequence[str], last: str) -> Iterator[str]:
+    leading, rest = split(before)
+    if not rest:
+        yield from (noun for noun in NOUNS)
+        return
+    noun = rest[0]
+    if noun in SERVICE_NOUNS:
+        yield from SERVICE_VERBS.get(noun, ()) if len(rest) == 1 else ()
+        return
+    if noun not in NOUNS:
+        return
+    verbs: Mapping[str, Verb] = importlib.import_module(f"glancetui.cli.{noun}").VERBS
+    if "" not in verbs and len(rest) == 1:
+        yield from (name for name, verb in verbs.items() if not verb.hidden)
+        return
+    words, typed = ([noun], rest[1:]) if "" in verbs else ([noun, rest[1]], rest[2:])
+    verb = verbs.get(words[1] if len(words) > 1 else "")
+    if verb is not None:
+        yield from of_verb(verb.parser(words), [*leading, *typed], last)
+
+
+def of_verb(parser: argparse.ArgumentParser, typed: Sequence[str], last: str) -> Iterator[str]:
+    actions = parser._actions  # argparse has no other way to ask what a parser takes
+    waiting = next((a for a in actions if typed and typed[-1] in a.option_strings and a.nargs != 0), None)
+    if waiting is not None:
+        yield from values_of(waiting, typed)
+    elif last.startswith("-"):
+        yield from (option for action in actions for option in action.option_strings)
+    else:
+        places = [action for action in actions if not action.option_strings]
+        for place in places:
+            yield from values_of(place, typed)
+
+
+def values_of(action: argparse.Action, typed: Sequence[str]) -> Iterator[str]:
+    if action.choices is not None:
+        yield from map(str, action.choices)
+    elif action.dest in {"image", "images", "marker"}:
+        yield from images_there(typed)
+    elif action.dest == "cloud":
+        yield from clouds()
+
+
+def images_there(typed: Sequence[str]) -> Iterator[str]:
+    """Names and ids of the newest images, as far as the endpoint tells them quickly."""
+    parser = Verb(lambda _: None).parser(["complete"])
+    try:
+        known, _ = parser.parse_known_args(list(typed))
+    except UsageError:
+        return
+    with connect(Context(known).cloud, limits=QUICK) as client:
+        page = client.page(ImageQuery(), limit=MOST)
+    for image in page.images if page else ():
+        if image.name and clean(image.name) == image.name and " " not in image.name:
+            yield image.name
+        yield image.id
+
+
+VERBS: Mapping[str, Verb] = {"": Verb(print_script, shell_argument)}
