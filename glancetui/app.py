@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -46,11 +45,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _options(argv: Sequence[str]) -> Options:
-    parser = argparse.ArgumentParser(prog="glancetui", description="The terminal. `glancetui --help` lists the commands.")
+    parser = argparse.ArgumentParser(
+        prog="glancetui", description="The terminal. `glancetui --help` lists the commands."
+    )
     parser.add_argument("--cloud", "--os-cloud", metavar="NAME", help="an entry of clouds.yaml")
-    parser.add_argument("--endpoint", "--os-endpoint", metavar="URL", help="an Image API: http://HOST:PORT or unix:PATH")
+    parser.add_argument(
+        "--endpoint", "--os-endpoint", metavar="URL", help="an Image API: http://HOST:PORT or unix:PATH"
+    )
     parser.add_argument("--read-only", action="store_true", help="change nothing on the server")
-    parser.add_argument("--theme", metavar="NAME", help="dark, light, contrast, ansi-dark, ansi-light, or any of Textual's")
+    parser.add_argument(
+        "--theme", metavar="NAME", help="dark, light, contrast, ansi-dark, ansi-light, or any of Textual's"
+    )
     parser.add_argument("--ascii", dest="ascii_only", action="store_true", help="draw without Unicode signs")
     parser.add_argument("--no-motion", action="store_true", help="nothing flashes or slides")
     found = parser.parse_args(argv)
@@ -97,12 +102,16 @@ class Opening:
         self._private = PrivateService(data, tui_settings.state_folder() / "private-service.log")
         return self._private.start()
 
-    def command_environment(self) -> dict[str, str]:
-        """What a child process needs to reach the same endpoint."""
-        environment = dict(os.environ)
+    @property
+    def is_private(self) -> bool:
+        return self._private is not None
+
+    def endpoint_arguments(self) -> Sequence[str]:
+        """The flags that lead a command to the same endpoint; what is in the environment, it inherits."""
         if self._private is not None:
-            environment["OS_ENDPOINT"] = self._private.endpoint
-        return environment
+            return ("--endpoint", self._private.endpoint)
+        given = {"--cloud": self._options.cloud, "--endpoint": self._options.endpoint}
+        return tuple(part for flag, value in given.items() if value for part in (flag, value))
 
     def close(self) -> None:
         """Called after the terminal is restored."""

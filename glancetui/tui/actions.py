@@ -17,7 +17,14 @@ ONE_IMAGE = ("images", "image")
 TEXTS = ("raw",)
 EVERYWHERE = ("*",)
 
-FORBIDDEN_KEYS = {"ctrl+i", "ctrl+m", "ctrl+j", "ctrl+h", "ctrl+left_square_bracket"}  # tab, enter, newline, backspace, escape
+# Terminals send tab, enter, newline, backspace and escape for these.
+FORBIDDEN_KEYS = {
+    "ctrl+i",
+    "ctrl+m",
+    "ctrl+j",
+    "ctrl+h",
+    "ctrl+left_square_bracket",
+}  # tab, enter, newline, backspace, escape
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,39 +83,167 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="go.last_view", keys=("-",), label="last view", help="The view before this one, like `cd -`."),
     Action(id="go.next_pane", keys=("tab",), label="next pane", help="Move to the next pane."),
     Action(id="go.previous_pane", keys=("shift+tab",), label="previous pane", help="Move to the previous pane."),
-    Action(id="go.next_tab", keys=("]", ">"), label="next tab", help="The next tab of a detail.", views=("image",), weight=60),
+    Action(
+        id="go.next_tab",
+        keys=("]", ">"),
+        label="next tab",
+        help="The next tab of a detail.",
+        views=("image",),
+        weight=60,
+    ),
     Action(id="go.previous_tab", keys=("[", "<"), label="previous tab", help="The tab before.", views=("image",)),
     *(_view(*view) for view in VIEWS),
     Action(id="ask.command", keys=(":",), label="command", help="Go to a view or do an action by its name.", weight=20),
-    Action(id="ask.filter", keys=("/",), label="filter", help="Filter the list, or search in a text.", views=("images", "raw"), weight=50),
-    Action(id="ask.next_match", keys=("ctrl+n",), label="next match", help="The next place that the search found.", views=TEXTS),
-    Action(id="list.mark", keys=("space",), label="mark", help="Mark the row, or unmark it, and step down.", views=LISTS, weight=30),
-    Action(id="list.range", keys=("v",), label="range", help="From here on moving marks; `space` ends it.", views=LISTS),
+    Action(
+        id="ask.filter",
+        keys=("/",),
+        label="filter",
+        help="Filter the list, or search in a text.",
+        views=("images", "raw"),
+        weight=50,
+    ),
+    Action(
+        id="ask.next_match",
+        keys=("ctrl+n",),
+        label="next match",
+        help="The next place that the search found.",
+        views=TEXTS,
+    ),
+    Action(
+        id="list.mark",
+        keys=("space",),
+        label="mark",
+        help="Mark the row, or unmark it, and step down.",
+        views=LISTS,
+        weight=30,
+    ),
+    Action(
+        id="list.range", keys=("v",), label="range", help="From here on moving marks; `space` ends it.", views=LISTS
+    ),
     Action(id="list.mark_all", keys=("*",), label="mark all", help="Mark all that match the filter.", views=LISTS),
     Action(id="list.unmark", keys=("\\",), label="unmark", help="Clear all marks.", views=LISTS),
-    Action(id="list.sort", keys=("s",), label="sort", help="Pick a column to sort by; the same again reverses.", views=("images",), weight=45),
+    Action(
+        id="list.sort",
+        keys=("s",),
+        label="sort",
+        help="Pick a column to sort by; the same again reverses.",
+        views=("images",),
+        weight=45,
+    ),
     Action(id="list.more", keys=(".",), label="go on", help="Look through more pages for matches.", views=("images",)),
     Action(id="list.grow", keys=("+",), label="grow", help="A larger list beside the preview.", views=("images",)),
     Action(id="list.shrink", keys=("_",), label="shrink", help="A smaller list beside the preview.", views=("images",)),
-    Action(id="look.copy", keys=("y",), label="copy", help="Copy id, name, URL, hash, JSON or command.", views=ONE_IMAGE, weight=25),
-    Action(id="look.raw", keys=("r",), label="raw", help="The document as the endpoint sent it.", views=ONE_IMAGE, weight=24),
-    Action(id="look.save", keys=("f",), label="fetch", help="Save the image's data to a file, verified.", views=ONE_IMAGE, weight=70, command="save"),
+    Action(
+        id="look.copy",
+        keys=("y",),
+        label="copy",
+        help="Copy id, name, URL, hash, JSON or command.",
+        views=ONE_IMAGE,
+        weight=25,
+    ),
+    Action(
+        id="look.raw",
+        keys=("r",),
+        label="raw",
+        help="The document as the endpoint sent it.",
+        views=ONE_IMAGE,
+        weight=24,
+    ),
+    Action(
+        id="look.save",
+        keys=("f",),
+        label="fetch",
+        help="Save the image's data to a file, verified.",
+        views=ONE_IMAGE,
+        weight=70,
+        command="save",
+    ),
     Action(id="look.refresh", keys=("ctrl+r", "f5"), label="refresh", help="Ask the server now; reconnects too."),
     Action(id="look.redraw", keys=("ctrl+l",), label="redraw", help="Draw the screen anew."),
     Action(id="look.help", keys=("?", "f1"), label="help", help="This page: keys, filter fields, states.", weight=1),
-    Action(id="look.menu", keys=("x",), label="actions", help="All actions here, or why one cannot be used.", weight=15),
-    Action(id="image.new", keys=("n",), label="new", help="Publish a file as an image.", views=("dashboard", "images", "image", "transfers"), weight=80),
-    Action(id="image.delete", keys=("D",), label="delete", help="Delete the image, or all marked.", views=ONE_IMAGE, weight=65, acts=True),
-    Action(id="image.protect", keys=("P",), label="protect", help="Protect from deletion, or unprotect.", views=ONE_IMAGE, weight=40, acts=True),
-    Action(id="image.hide", keys=("H",), label="hide", help="Hide from default lists, or show again.", views=ONE_IMAGE, weight=38, acts=True),
-    Action(id="image.visibility", keys=("V",), label="visibility", help="Who can see it.", views=ONE_IMAGE, weight=39, acts=True),
-    Action(id="image.activate", keys=("A",), label="(de)activate", help="Stop its data being fetched, or allow it again.", views=ONE_IMAGE, weight=37, acts=True),
-    Action(id="transfer.cancel", keys=("X",), label="cancel", help="Cancel the transfer.", views=("transfers",), weight=85, acts=True),
-    Action(id="undo.list", keys=("z",), label="undo", help="Undo the newest of this session's reversible changes.", weight=5, acts=True, command="undo"),
+    Action(
+        id="look.menu", keys=("x",), label="actions", help="All actions here, or why one cannot be used.", weight=15
+    ),
+    Action(
+        id="image.new",
+        keys=("n",),
+        label="new",
+        help="Publish a file as an image.",
+        views=("dashboard", "images", "image", "transfers"),
+        weight=80,
+    ),
+    Action(
+        id="image.delete",
+        keys=("D",),
+        label="delete",
+        help="Delete the image, or all marked.",
+        views=ONE_IMAGE,
+        weight=65,
+        acts=True,
+    ),
+    Action(
+        id="image.protect",
+        keys=("P",),
+        label="protect",
+        help="Protect from deletion, or unprotect.",
+        views=ONE_IMAGE,
+        weight=40,
+        acts=True,
+    ),
+    Action(
+        id="image.hide",
+        keys=("H",),
+        label="hide",
+        help="Hide from default lists, or show again.",
+        views=ONE_IMAGE,
+        weight=38,
+        acts=True,
+    ),
+    Action(
+        id="image.visibility",
+        keys=("V",),
+        label="visibility",
+        help="Who can see it.",
+        views=ONE_IMAGE,
+        weight=39,
+        acts=True,
+    ),
+    Action(
+        id="image.activate",
+        keys=("A",),
+        label="(de)activate",
+        help="Stop its data being fetched, or allow it again.",
+        views=ONE_IMAGE,
+        weight=37,
+        acts=True,
+    ),
+    Action(
+        id="transfer.cancel",
+        keys=("X",),
+        label="cancel",
+        help="Cancel the transfer.",
+        views=("transfers",),
+        weight=85,
+        acts=True,
+    ),
+    Action(
+        id="undo.list",
+        keys=("z",),
+        label="undo",
+        help="Undo the newest of this session's reversible changes.",
+        weight=5,
+        acts=True,
+        command="undo",
+    ),
     Action(id="app.quit", keys=("q",), label="quit", help="Back; at top level, quit.", weight=2, command="quit"),
     Action(id="app.exit", keys=("ctrl+q",), label="exit", help="Quit at once; asks while transfers run."),
-    Action(id="app.interrupt", keys=("ctrl+c",), label="interrupt", help="Close the prompt, or copy selected text; twice quits."),
-)  # fmt: skip
+    Action(
+        id="app.interrupt",
+        keys=("ctrl+c",),
+        label="interrupt",
+        help="Close the prompt, or copy selected text; twice quits.",
+    ),
+)
 
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
 
@@ -123,7 +258,9 @@ class Keymap:
             if action_id not in BY_ID:
                 raise ConfigError(f"[keys] names {action_id!r}, which is no action; `?` lists them.")
             if key in FORBIDDEN_KEYS or key.startswith(("alt+", "ctrl+shift+")):
-                raise ConfigError(f"[keys] {action_id}: terminals cannot tell {key!r} from another key; choose another.")
+                raise ConfigError(
+                    f"[keys] {action_id}: terminals cannot tell {key!r} from another key; choose another."
+                )
             self._keys[action_id] = (key,)
         self._refuse_clashes()
 
@@ -132,8 +269,10 @@ class Keymap:
             for other in ACTIONS[position + 1 :]:
                 shared = set(self._keys[action.id]) & set(self._keys[other.id])
                 if shared and _meet(action, other):
-                    key = sorted(shared)[0]
-                    raise ConfigError(f"[keys] {key!r} is given to both {action.id} and {other.id}; change one of them.")
+                    key = min(shared)
+                    raise ConfigError(
+                        f"[keys] {key!r} is given to both {action.id} and {other.id}; change one of them."
+                    )
 
     def keys(self, action: Action) -> tuple[str, ...]:
         return self._keys[action.id]
@@ -147,7 +286,7 @@ class Keymap:
 
 
 def _meet(one: Action, other: Action) -> bool:
-    return one.views == EVERYWHERE or other.views == EVERYWHERE or bool(set(one.views) & set(other.views))
+    return EVERYWHERE in {one.views, other.views} or bool(set(one.views) & set(other.views))
 
 
 def shown_key(key: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from textual.app import App
 from textual.binding import Binding
@@ -19,7 +20,21 @@ from glancetui.tui.ports import Service
 from glancetui.tui.session import Session
 from glancetui.tui.settings import Settings
 
-Opener = Callable[[Callable[[str], None]], Service]
+
+class Opener(Protocol):
+    """Finds the endpoint, or starts one."""
+
+    def __call__(self, note: Callable[[str], None]) -> Service:
+        """Called in a thread, again after each failure. Tells `note` what it waits for."""
+
+    @property
+    def is_private(self) -> bool:
+        """The endpoint is a service that ends with this program."""
+
+    def endpoint_arguments(self) -> Sequence[str]:
+        """The flags that lead a command to the same endpoint."""
+
+
 INTERRUPT_TWICE = 2.0  # seconds within which a second ctrl+c quits
 
 
@@ -60,6 +75,7 @@ class GlanceApp(App[int], inherit_bindings=False):
         self.session = Session(self.settings, glyphs, lambda: self.palette, read_only=read_only)
         self.keymap = Keymap(self.settings.keys)
         self.desk = Desk(self.session, self.keymap)
+        self.session.endpoint_arguments = opener.endpoint_arguments
         self._opener = opener
         self._complaints = complaints
         self._interrupted_at = -INTERRUPT_TWICE
@@ -100,7 +116,7 @@ class GlanceApp(App[int], inherit_bindings=False):
                 self.desk.failed(error)
                 await asyncio.sleep(max(0.1, session.connection.due - session.clock()))
                 continue
-            session.service = service
+            session.service, session.private = service, self._opener.is_private
         self._starting("")
         self.desk.connected()
 

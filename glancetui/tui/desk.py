@@ -13,7 +13,8 @@ from textual.screen import Screen
 from glancetui.client.text import clean
 from glancetui.client.values import RemoteImage
 from glancetui.errors import GlancetuiError
-from glancetui.tui.actions import ACTIONS, BY_ID, VIEWS, Action, Keymap, of_view
+from glancetui.tui.actions import BY_ID, VIEWS, Action, Keymap, of_view
+from glancetui.tui.boxes.publish import Publication
 from glancetui.tui.figures import ago
 from glancetui.tui.session import Session
 from glancetui.tui.undo import Change
@@ -29,6 +30,7 @@ from glancetui.tui.widgets.line import Line
 from glancetui.tui.widgets.prompt import Prompt
 
 LEAST = (80, 24)
+LAST_SECONDS = 0.3  # that a cancelled transfer gets to tidy up when the program is left
 CLIPBOARD_BYTES = 74_994  # what OSC 52 carries through common terminals
 
 
@@ -69,7 +71,7 @@ class Desk(Screen[None], inherit_bindings=False):
         with Container(id="views"):
             yield from self.views.values()
         with Container(id="bottom"):
-            yield Line(lambda width: self.view.chips(width), id="chips")
+            yield Line(self._chips, id="chips")
             yield self.prompt
         yield Line(self._footer, id="footer")
         yield Line(self._too_small, id="small")
@@ -92,6 +94,9 @@ class Desk(Screen[None], inherit_bindings=False):
 
     def _tabs(self, width: int) -> Text:
         return chrome.tabs(self.session, self.keymap, self.main_view, self.view.crumbs(), width)
+
+    def _chips(self, width: int) -> Text:
+        return self.view.chips(width)
 
     def _footer(self, width: int) -> Text:
         view = self.view.name_of_view
@@ -155,7 +160,7 @@ class Desk(Screen[None], inherit_bindings=False):
         self.session.connection.hurry(self.session.clock())
 
     def copy(self, text: str, what: str) -> None:
-        """Hand text to the terminal's clipboard. Whether it took it cannot be known, so the toast shows what was sent."""
+        """Hand text to the terminal's clipboard. Nobody knows whether it took it, so the toast shows what was sent."""
         encoded = len(text.encode()) * 4 // 3 + 4
         if encoded > CLIPBOARD_BYTES:
             self.say(f"The {what} is too long for the terminal's clipboard.", "warning")
@@ -344,6 +349,7 @@ class Desk(Screen[None], inherit_bindings=False):
 
     def act_list(self) -> None:
         """`z`: the reversible changes, newest first."""
+        from glancetui.tui.boxes.base import given
         from glancetui.tui.boxes.pick import Choice, Pick
 
         changes = self.session.history.changes
@@ -352,7 +358,7 @@ class Desk(Screen[None], inherit_bindings=False):
             return
         now = self.session.wall()
         choices = [Choice(str(n), f"{ago(c.at, now):<9} {c.sentence}") for n, c in enumerate(changes)]
-        self.app.push_screen(Pick("Undo", choices), lambda n: n and self._undo(changes[int(n)]))
+        self.app.push_screen(Pick("Undo", choices), given(lambda n: self._undo(changes[int(n)])))
 
     @work(exclusive=False, group="acting", exit_on_error=False)
     async def _undo(self, change: Change) -> None:
@@ -379,7 +385,38 @@ class Desk(Screen[None], inherit_bindings=False):
             return
         self.act_exit()
 
+    def act_new(self) -> None:
+        """The form; on a failed upload under the cursor, filled in as it was."""
+        from glancetui.tui.boxes.publish import PublishForm
+
+        if self.session.read_only:
+            self.say("New: this session is read-only.", "warning")
+            return
+        self.app.push_screen(PublishForm(self.session, self.transfers.failed_publication()), self._publish)
+
+    def _publish(self, publication: Publication | None) -> None:
+        if publication is not None:
+            self.transfers.publish(publication)
+
     def act_exit(self) -> None:
-        self.app.exit(0)
+        from glancetui.tui.boxes.pick import Choice, Pick
 
+        count = len(self.session.transfers.unfinished)
+        if not count:
+            self.app.exit(0)
+            return
+        why_not = "the private service stops with this terminal" if self.session.private else ""
+        choices = [
+            Choice("stay", "Stay", "s"),
+            Choice("cancel", "Cancel them and quit", "c"),
+            Choice("leave", "Leave them running and quit", "l", why_not),
+        ]
+        noun = "transfer is" if count == 1 else "transfers are"
+        self.app.push_screen(Pick(f"{count} {noun} not finished", choices), self._leave)
 
+    def _leave(self, answer: str | None) -> None:
+        if answer == "cancel":
+            for transfer in self.session.transfers.unfinished:
+                transfer.end(LAST_SECONDS)
+        if answer in {"cancel", "leave"}:
+            self.app.exit(0)

@@ -9,7 +9,7 @@ UNKNOWN = "—"
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
-def size(count: int | float | None) -> str:
+def size(count: float | None) -> str:
     """Bytes in units of 1024, at most 8 cells: 9.1 GiB, 612 MiB, 0 B."""
     if count is None:
         return UNKNOWN

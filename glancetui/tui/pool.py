@@ -59,7 +59,9 @@ class Pool:
             self._free.release()
 
 
-def _tell(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T], result: T | None, error: BaseException | None) -> None:
+def _tell(
+    loop: asyncio.AbstractEventLoop, future: asyncio.Future[T], result: T | None, error: BaseException | None
+) -> None:
     def deliver() -> None:
         if future.done():
             return

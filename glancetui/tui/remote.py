@@ -1,4 +1,4 @@
-"""An endpoint over HTTP, as the views want it. Imported after the first frame: the client's libraries take their time."""
+"""An endpoint over HTTP, as the views want it. Imported after the first frame: the client's libraries take time."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -16,6 +16,7 @@ from glancetui.tui.palette import Palette
 from glancetui.tui.pool import Pool
 from glancetui.tui.ports import About, Service
 from glancetui.tui.settings import Settings
+from glancetui.tui.transfers import Queue
 from glancetui.tui.undo import History
 
 NOTICES_KEPT = 200
@@ -46,9 +47,12 @@ class Session:
         self.connection = Connection()
         self.service: Service | None = None
         self.about: About | None = None
+        self.private = False  # the endpoint is a service of our own, and ends with us
         self.starting = ""  # what is being waited for before the endpoint answers
         self.notices: list[Notice] = []
         self.history = History()
+        self.transfers = Queue(settings.transfers, clock)
+        self.endpoint_arguments: Callable[[], Sequence[str]] = tuple  # flags that lead a command to this endpoint
         self.reasons: dict[str, str] = {}  # image id → why its last upload from here failed
 
     def scene(self) -> Scene:

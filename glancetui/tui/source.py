@@ -97,7 +97,7 @@ class ImageSource:
         return self._service is not None and not self.paused and bool(self.rows.missing(low, high))
 
     async def load(self, first: int, last: int) -> None:
-        """Read what is missing of the rows `first` to `last`; either may lie beyond what is known. Raises on failure."""
+        """Read what is missing of the rows `first` to `last`; either may lie beyond what is known. Raises."""
         low, high = sorted((self._turn(first), self._turn(last)))
         rows = self.rows
         while rows is self.rows and not self.paused:

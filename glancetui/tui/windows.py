@@ -135,7 +135,7 @@ class Rows:
     # What came
 
     def take(self, number: int, asked: tuple[str | None, int], listing: Listing, now: float) -> None:
-        """Put the answer for page `number` in its place. An answer to a marker that is no longer the page's is dropped."""
+        """Put the answer for page `number` in its place. One to a marker that is no longer the page's is dropped."""
         if number > len(self._pages) or asked[0] != self._marker(number):
             return
         if number == len(self._pages):
@@ -152,7 +152,7 @@ class Rows:
         elif number == len(self._pages) - 1:
             self.complete = False
         shown = [image for image in images if self.matches is None or self.matches(image)]
-        before, leftover = self._divide(page, shown, images, pushes=listing.more and not cut)
+        before, leftover = self._divide(page, images, pushes=listing.more and not cut)
         self._note_changes(before, shown, now)
         self._drop_elsewhere(number, {image.id for image in images})
         page.hold(self._with_ghosts(before, shown, now))
@@ -230,7 +230,7 @@ class Rows:
 
     @staticmethod
     def _divide(
-        page: _Page, shown: list[RemoteImage], images: Sequence[RemoteImage], *, pushes: bool
+        page: _Page, images: Sequence[RemoteImage], *, pushes: bool
     ) -> tuple[list[RemoteImage], list[RemoteImage]]:
         """What the page held, in two: the part that the answer covers, and the part that it pushed beyond its end."""
         held = page.rows or []

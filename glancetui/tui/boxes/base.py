@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from textual import events
@@ -10,6 +11,16 @@ from textual.screen import ModalScreen
 from glancetui.tui.palette import Palette
 
 T = TypeVar("T")
+
+
+def given(act: Callable[[T], object]) -> Callable[[T | None], None]:
+    """What to do with a box's answer, if it has one."""
+
+    def answered(value: T | None) -> None:
+        if value:
+            act(value)
+
+    return answered
 
 
 class Box(ModalScreen[T], inherit_bindings=False):

@@ -53,7 +53,17 @@ class Help(Box[None]):
     def on_key(self, event: events.Key) -> None:
         super().on_key(event)
         scroll = self.query_one(VerticalScroll)
-        steps = {"j": 1, "down": 1, "k": -1, "up": -1, "pagedown": 16, "pageup": -16, "space": 16, "ctrl+d": 8, "ctrl+u": -8}
+        steps = {
+            "j": 1,
+            "down": 1,
+            "k": -1,
+            "up": -1,
+            "pagedown": 16,
+            "pageup": -16,
+            "space": 16,
+            "ctrl+d": 8,
+            "ctrl+u": -8,
+        }
         if event.key in steps:
             scroll.scroll_relative(y=steps[event.key], animate=False)
         elif event.key in {"q", "question_mark", "f1"}:
@@ -89,4 +99,6 @@ def _filter_help(text: Text, palette: Palette) -> None:
 def _states(text: Text, glyphs: Glyphs, palette: Palette) -> None:
     text.append("States\n", palette.head)
     for status, meaning in STATES:
-        text.append(f"  {glyphs.status(status)} {status:<14}", palette.status(status)).append(f"{meaning}\n", palette.ink)
+        text.append(f"  {glyphs.status(status)} {status:<14}", palette.status(status)).append(
+            f"{meaning}\n", palette.ink
+        )

@@ -11,11 +11,13 @@ from glancetui.client.values import RemoteImage
 from glancetui.errors import Forbidden, GlancetuiError, NotFound
 from glancetui.tui import figures
 from glancetui.tui.actions import Action
+from glancetui.tui.boxes.base import given
 from glancetui.tui.boxes.confirm import Confirm, Question
 from glancetui.tui.boxes.pick import Choice, Pick
 from glancetui.tui.ports import Service
 from glancetui.tui.undo import Change
 from glancetui.tui.views.base import View
+from glancetui.tui.widgets import facts
 
 if TYPE_CHECKING:
     Base = View
@@ -87,7 +89,7 @@ class ImageActions(Base):
             "n": ("name", [image.name or "" for image in chosen]),
             "u": ("URL", [f"http://{endpoint}/v2/images/{image.id}" for image in chosen]),
             "h": ("hash", [image.os_hash_value or image.checksum or "" for image in chosen]),
-            "j": ("JSON", [_json(image) for image in chosen]),
+            "j": ("JSON", [facts.spelled(image.document) for image in chosen]),
             "c": ("command", [f"glancetui image show {image.id}" for image in chosen]),
         }
         choices = [Choice(key, what, key) for key, (what, _) in texts.items()]
@@ -102,7 +104,8 @@ class ImageActions(Base):
         from glancetui.tui.boxes.save import SaveBox
 
         image = self.chosen()[0]
-        self.app.push_screen(SaveBox(image), lambda path: path and self.desk.transfers.fetch(image, path))
+        fetch = given(lambda path: self.desk.transfers.fetch(image, path))
+        self.app.push_screen(SaveBox(image, self.session.pool), fetch)
 
     # Changing
 
@@ -117,7 +120,12 @@ class ImageActions(Base):
     def act_visibility(self) -> None:
         now = {image.visibility for image in self.chosen()}
         choices = [
-            Choice(name, f"{name:<11} {what}", name[0] if name != "public" else "u", "it is so now" if now == {name} else "")
+            Choice(
+                name,
+                f"{name:<11} {what}",
+                name[0] if name != "public" else "u",
+                "it is so now" if now == {name} else "",
+            )
             for name, what in VISIBILITIES
         ]
 
@@ -133,7 +141,9 @@ class ImageActions(Base):
         word, service = "deactivate" if off else "reactivate", self.session.service
         if service is None:
             return
-        follows = "Nobody but administrators can fetch it until it is reactivated." if off else "It can be fetched again."
+        follows = (
+            "Nobody but administrators can fetch it until it is reactivated." if off else "It can be fetched again."
+        )
         question = Question(
             title=f"{word.capitalize()} {_these(images)}?",
             sentence=follows,
@@ -175,7 +185,7 @@ class ImageActions(Base):
                 yes=question.yes,
                 danger=question.danger,
             )
-        self.app.push_screen(Confirm(question), lambda yes: act() if yes else None)
+        self.app.push_screen(Confirm(question), given(lambda _: act()))
 
     @work(exclusive=False, group="acting", exit_on_error=False)
     async def _each(
@@ -225,7 +235,7 @@ class ImageActions(Base):
         if guarded:
             question = Question(
                 title=f"{_these(guarded)}: protected",
-                sentence="A protected image cannot be deleted. Unprotect it now? It is not deleted by that; D asks again.",
+                sentence="A protected image cannot be deleted. Unprotect it now? That deletes nothing; D asks again.",
                 things=_things(guarded),
                 yes="Unprotect",
             )
@@ -310,9 +320,3 @@ def _these(images: Sequence[RemoteImage]) -> str:
     if len(images) > MANY:
         return f"{len(images)} images"
     return ", ".join(image.name or image.id for image in images)
-
-
-def _json(image: RemoteImage) -> str:
-    import msgspec
-
-    return msgspec.json.format(msgspec.json.encode(image.document), indent=2).decode()

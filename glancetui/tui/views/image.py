@@ -146,8 +146,8 @@ class ImageView(ImageActions, View):
 
     def chips(self, width: int) -> Text:
         palette = self.session.palette()
-        age = "" if self.read_at is None else self.session.clock() - self.read_at
-        shown = "" if age == "" else (f"{figures.span(age)} old" if age >= 3 else "now")
+        age = None if self.read_at is None else self.session.clock() - self.read_at
+        shown = "" if age is None else f"{figures.span(age)} old" if age >= 3 else "now"
         state = [(f"{self.session.glyphs.bad} deleted", palette.bad)] if self.gone else []
         return spread(state, [(shown, palette.soft)], width)
 
@@ -172,7 +172,12 @@ class ImageView(ImageActions, View):
     def act_previous_tab(self) -> None:
         self.open_tab(self.tab - 1)
 
-    act_right, act_left, act_next_pane, act_previous_pane = act_next_tab, act_previous_tab, act_next_tab, act_previous_tab
+    act_right, act_left, act_next_pane, act_previous_pane = (
+        act_next_tab,
+        act_previous_tab,
+        act_next_tab,
+        act_previous_tab,
+    )
 
     def act_down(self) -> None:
         self.pane.scroll_relative(y=1, animate=False)

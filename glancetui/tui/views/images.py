@@ -43,7 +43,9 @@ class ImagesView(ImageActions, View):
     ImagesView.under #split Pane { display: block; height: 13; }
     ImagesView.beside #split { layout: horizontal; }
     ImagesView.beside #split VirtualTable { width: 60%; }
-    ImagesView.beside #split Pane { display: block; width: 1fr; border-top: none; border-left: solid $line; padding: 0 2; }
+    ImagesView.beside #split Pane {
+        display: block; width: 1fr; border-top: none; border-left: solid $line; padding: 0 2;
+    }
     """
 
     def __init__(self, session: Session) -> None:
@@ -237,13 +239,16 @@ class ImagesView(ImageActions, View):
     def act_filter(self) -> None:
         self.desk.ask("/", str(self.filter))
 
-    def sort_by(self, key: str) -> None:
-        same = key == self.order.key
-        newest_first = key in {"created_at", "updated_at", "size"}
-        self.order = Order(key, not self.order.descending if same else newest_first)
+    def sort_by(self, key: str, descending: bool | None = None) -> None:
+        """Another order; the same key again reverses, unless the direction is given."""
+        if descending is None:
+            newest_first = key in {"created_at", "updated_at", "size"}
+            descending = not self.order.descending if key == self.order.key else newest_first
+        self.order = Order(key, descending)
         self._restart()
 
     def act_sort(self) -> None:
+        from glancetui.tui.boxes.base import given
         from glancetui.tui.boxes.pick import Choice, Pick
 
         arrows = {True: self.session.glyphs.down, False: self.session.glyphs.up}
@@ -254,7 +259,7 @@ class ImagesView(ImageActions, View):
                 continue
             current = arrows[self.order.descending] if column.sort_key == self.order.key else ""
             choices.append(Choice(column.sort_key, f"{column.title.capitalize():<12}{current}"))
-        self.app.push_screen(Pick("Sort by", choices, at=self.order.key), lambda key: key and self.sort_by(key))
+        self.app.push_screen(Pick("Sort by", choices, at=self.order.key), given(self.sort_by))
 
     @on(VirtualTable.SortAsked)
     def _sort_asked(self, message: VirtualTable.SortAsked) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
 from rich.text import Text
 from textual.app import ComposeResult
 
@@ -53,7 +52,7 @@ class RawView(View):
         self._go()
 
     def text(self) -> str:
-        return msgspec.json.format(msgspec.json.encode(self.document), indent=2).decode()
+        return facts.spelled(self.document)
 
     def _draw(self) -> None:
         if not self.is_mounted:

@@ -1,14 +1,95 @@
-"""3 Transfers: what this terminal publishes and fetches."""
+"""3 Transfers: what this terminal publishes and fetches, while it goes on and after."""
 
 from __future__ import annotations
 
-from rich.text import Text
+import os
 
+from rich.text import Text
+from textual import on, work
 from textual.app import ComposeResult
 
+from glancetui.client.text import clean
+from glancetui.client.values import RemoteImage
+from glancetui.tui import figures
+from glancetui.tui.actions import Action
+from glancetui.tui.boxes.confirm import Confirm, Question
+from glancetui.tui.boxes.publish import Publication
+from glancetui.tui.columns import Cell, Column, Scene
 from glancetui.tui.session import Session
+from glancetui.tui.transfers import Order, State, Transfer
 from glancetui.tui.views.base import View
-from glancetui.tui.widgets.pane import Pane
+from glancetui.tui.widgets.chrome import spread
+from glancetui.tui.widgets.table import VirtualTable
+
+LOOK_SECONDS = 0.25
+BAR = 16
+
+
+def _signs(transfer: Transfer, scene: Scene) -> Cell:
+    sign = scene.glyphs.upload if transfer.order.upload else scene.glyphs.download
+    return Cell(sign, "busy" if transfer.running else "soft")
+
+
+def _name(transfer: Transfer, scene: Scene) -> Cell:  # noqa: ARG001
+    return Cell(clean(transfer.order.name))
+
+
+def _bar(transfer: Transfer, scene: Scene) -> Cell:
+    drawn = figures.bar(transfer.fraction, BAR, ascii_only=scene.glyphs.ascii_only)
+    return Cell(drawn, _style(transfer))
+
+
+def _percent(transfer: Transfer, scene: Scene) -> Cell:  # noqa: ARG001
+    fraction = transfer.fraction
+    return Cell(figures.UNKNOWN if fraction is None else f"{int(fraction * 100)} %", _style(transfer))
+
+
+def _bytes(transfer: Transfer, scene: Scene) -> Cell:  # noqa: ARG001
+    return Cell(figures.size(transfer.done), "ink")
+
+
+def _rate(transfer: Transfer, scene: Scene) -> Cell:  # noqa: ARG001
+    return Cell(figures.rate(transfer.rate), "soft")
+
+
+def _eta(transfer: Transfer, scene: Scene) -> Cell:  # noqa: ARG001
+    return Cell(figures.span(transfer.remaining), "ink")
+
+
+def _phase(transfer: Transfer, scene: Scene) -> Cell:
+    return Cell(f"{_sign(transfer, scene)} {clean(transfer.phase)}", _style(transfer))
+
+
+def _file(transfer: Transfer, scene: Scene) -> Cell:  # noqa: ARG001
+    return Cell(clean(transfer.order.path), "faint")
+
+
+def _total(transfer: Transfer, scene: Scene) -> Cell:  # noqa: ARG001
+    return Cell(figures.size(transfer.total), "soft")
+
+
+def _sign(transfer: Transfer, scene: Scene) -> str:
+    glyphs = scene.glyphs
+    signs = {State.WAITING: glyphs.waiting, State.RUNNING: glyphs.saving, State.DONE: glyphs.good}
+    return signs.get(transfer.state, glyphs.bad)
+
+
+def _style(transfer: Transfer) -> str:
+    return _style_of_state(transfer.state)
+
+
+COLUMNS: tuple[Column[Transfer], ...] = (
+    Column(key="name", title="NAME", width=12, cell=_name, flexible=True),
+    Column(key="way", title="", width=1, cell=_signs),
+    Column(key="phase", title="PHASE", width=11, cell=_phase),
+    Column(key="percent", title="%", width=5, cell=_percent, right=True),
+    Column(key="done", title="BYTES", width=8, cell=_bytes, right=True),
+    Column(key="rate", title="RATE", width=10, cell=_rate, right=True),
+    Column(key="eta", title="ETA", width=7, cell=_eta, right=True),
+    Column(key="bar", title="", width=BAR, cell=_bar),
+    Column(key="total", title="OF", width=8, cell=_total, right=True),
+    Column(key="file", title="FILE", width=24, cell=_file, flexible=True),
+)
 
 
 class TransfersView(View):
@@ -17,11 +98,220 @@ class TransfersView(View):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self.pane = Pane()
+        self.queue = session.transfers
+        self._publications: dict[str, Publication] = {}
+        self.table: VirtualTable[Transfer] = VirtualTable(
+            COLUMNS, self.queue, palette=session.palette, scene=session.scene, id="transfers-table"
+        )
+        self.table.note = lambda transfer: transfer.sentence
+        self.table.empty = lambda: "No transfers in this session\n\nn publishes a file as an image"
 
     def compose(self) -> ComposeResult:
-        yield self.pane
+        yield self.table
+
+    def on_mount(self) -> None:
+        self.set_interval(LOOK_SECONDS, self._look)
 
     def shown(self) -> None:
-        self.pane.focus()
-        self.pane.put(Text("…"))
+        self.table.focus()
+        self.table.refresh()
+
+    # Starting
+
+    def publish(self, publication: Publication) -> None:
+        """Send a file as a new image."""
+        transfer = self._add(
+            Order(
+                upload=True,
+                name=publication.name,
+                path=publication.path,
+                arguments=publication.arguments(),
+                operand=publication.name,
+                total=publication.size,
+            )
+        )
+        self._publications[transfer.id] = publication
+        self.desk.go("transfers")
+
+    def fetch(self, image: RemoteImage, path: str) -> None:
+        """Save an image's data to a file."""
+        arguments = ("image", "save", "--file", path)
+        self._add(
+            Order(
+                upload=False,
+                name=image.name or image.id,
+                path=path,
+                arguments=arguments,
+                operand=image.id,
+                total=image.size,
+                image_id=image.id,
+            )
+        )
+        self.desk.say(f"fetching {image.name or image.id} · 3 shows how it goes")
+
+    def _add(self, order: Order) -> Transfer:
+        with self.table.anchored():
+            transfer = self.queue.add(order)
+        self.table.move(0)
+        self._start_due()
+        return transfer
+
+    @work(exclusive=True, group="starting", exit_on_error=False)
+    async def _start_due(self) -> None:
+        for transfer in self.queue.due():
+            try:
+                await self.session.pool.run(transfer.start, self.session.endpoint_arguments(), dict(os.environ))
+            except OSError as error:
+                transfer.state, transfer.phase, transfer.sentence = State.FAILED, "failed", str(error)
+        self.table.refresh()
+
+    def failed_publication(self) -> Publication | None:
+        """What the form was, if the upload under the cursor failed and this view is looked at."""
+        transfer = self.table.current
+        if transfer is None or not self.has_class("current") or transfer.state not in {State.FAILED, State.CANCELLED}:
+            return None
+        return self._publications.get(transfer.id)
+
+    # Going on
+
+    def _look(self) -> None:
+        changed = [transfer for transfer in self.queue.running if transfer.look()]
+        for transfer in changed:
+            if transfer.over:
+                self._ended(transfer)
+        if self.queue.due():
+            self._start_due()
+        if (changed or self.queue.running) and self.has_class("current"):
+            self.table.refresh()
+            self.post_message(self.Changed())
+
+    def _ended(self, transfer: Transfer) -> None:
+        what = "published" if transfer.order.upload else "fetched and verified"
+        name = transfer.order.name
+        if transfer.state is State.DONE:
+            self.desk.say(f"{name}: {what}", seconds=6)
+        elif transfer.state is State.FAILED:
+            if transfer.image_id is not None and transfer.order.upload:
+                self.session.reasons[transfer.image_id] = transfer.sentence
+            self.desk.say(f"{name}: not {what}: {transfer.sentence}", "error", seconds=60)
+        self.session.connection.hurry(self.session.clock())
+
+    def tick(self) -> None:
+        self.post_message(self.Changed())
+
+    # What can be done
+
+    def off(self, action: Action) -> str | None:
+        current = self.table.current
+        if action.id == "transfer.cancel" and (current is None or current.over):
+            return "nothing is running under the cursor"
+        if action.acts and action.id != "transfer.cancel" and self.session.read_only:
+            return "this session is read-only"
+        return None
+
+    def act_cancel(self) -> None:
+        transfer = self.table.current
+        if transfer is None:
+            return
+        follows = (
+            "The image stays, without data; publishing again goes on from there."
+            if transfer.order.upload
+            else "What was written of the file is removed."
+        )
+        question = Question(title=f"Cancel {transfer.order.name}?", sentence=follows, yes="Cancel it")
+
+        def answer(yes: bool | None) -> None:
+            if yes:
+                transfer.cancel()
+                self.table.refresh()
+
+        self.app.push_screen(Confirm(question), answer)
+
+    def act_open(self) -> None:
+        transfer = self.table.current
+        if transfer is not None and transfer.image_id is not None:
+            self._open(transfer.image_id)
+
+    @work(exclusive=True, group="opening", exit_on_error=False)
+    async def _open(self, image_id: str) -> None:
+        from glancetui.errors import GlancetuiError
+
+        service = self.session.service
+        if service is None:
+            return
+        try:
+            self.desk.open_image(await self.session.pool.run(service.image, image_id))
+        except GlancetuiError as error:
+            self.desk.say(str(error), "warning")
+
+    @on(VirtualTable.Opened)
+    def _opened(self, message: VirtualTable.Opened) -> None:
+        message.stop()
+        self.act_open()
+
+    @on(VirtualTable.Moved)
+    def _moved(self, message: VirtualTable.Moved) -> None:
+        message.stop()
+        self.post_message(self.Changed())
+
+    def chips(self, width: int) -> Text:
+        palette = self.session.palette()
+        counts = {state: sum(transfer.state is state for transfer in self.queue.transfers) for state in State}
+        left = [(f"{n} {state}", palette.named(_style_of_state(state))) for state, n in counts.items() if n]
+        rates = [transfer.rate or 0.0 for transfer in self.queue.running]
+        return spread(left, [(f"{figures.rate(sum(rates))} in all" if rates else "", palette.soft)], width)
+
+    # Moving, as in every list
+
+    def act_down(self) -> None:
+        self.table.move(self.table.cursor + 1)
+
+    def act_up(self) -> None:
+        self.table.move(self.table.cursor - 1)
+
+    def act_first(self) -> None:
+        self.table.move(0)
+
+    def act_last(self) -> None:
+        self.table.move(len(self.queue) - 1)
+
+    def act_page_down(self) -> None:
+        self.table.page(1)
+
+    def act_page_up(self) -> None:
+        self.table.page(-1)
+
+    def act_half_down(self) -> None:
+        self.table.page(0.5)
+
+    def act_half_up(self) -> None:
+        self.table.page(-0.5)
+
+    def act_left(self) -> None:
+        self.table.scroll_columns(-1)
+
+    def act_right(self) -> None:
+        self.table.scroll_columns(1)
+
+    def act_mark(self) -> None:
+        self.table.toggle_mark()
+
+    def act_range(self) -> None:
+        self.table.start_range()
+
+    def act_mark_all(self) -> None:
+        self.table.mark(transfer.id for transfer in self.queue.transfers)
+
+    def act_unmark(self) -> None:
+        self.table.clear_marks()
+
+    def back(self) -> bool:
+        if self.table.marks:
+            self.table.clear_marks()
+            return True
+        return False
+
+
+def _style_of_state(state: State) -> str:
+    styles = {State.WAITING: "soft", State.RUNNING: "busy", State.DONE: "good", State.CANCELLED: "warn"}
+    return styles.get(state, "bad")

@@ -9,6 +9,7 @@ import msgspec
 from rich.style import Style
 from rich.text import Text
 
+from glancetui.client.masking import masked_document, masked_url
 from glancetui.client.text import cells, clean, cut, cut_middle
 from glancetui.client.values import RemoteImage, RemoteMember
 from glancetui.tui import figures
@@ -133,27 +134,21 @@ def locations(image: RemoteImage, palette: Palette, width: int) -> Text:
     for store in image.stores:
         page.append("store     ", palette.soft).append(cut(clean(store), width - 10) + "\n", palette.ink)
     if image.direct_url:
-        page.append("direct    ", palette.soft).append(cut(_shown_url(image.direct_url), width - 10) + "\n", palette.ink)
+        page.append("direct    ", palette.soft).append(
+            cut(clean(masked_url(image.direct_url)), width - 10) + "\n", palette.ink
+        )
     for entry in listed if isinstance(listed, list) else ():
         url = entry.get("url") if isinstance(entry, Mapping) else None
         if isinstance(url, str):
-            page.append("location  ", palette.soft).append(cut(_shown_url(url), width - 10) + "\n", palette.ink)
+            page.append("location  ", palette.soft).append(cut(clean(masked_url(url)), width - 10) + "\n", palette.ink)
     if not page.plain:
         page.append(
             "The endpoint does not say where the copies lie.\n\n"
-            "It does with show_multiple_locations or show_image_direct_url in its\nconfiguration, to those whom its policy "
-            "lets see them.",
+            "It does with show_multiple_locations or show_image_direct_url in its\n"
+            "configuration, to those whom its policy lets see them.",
             palette.soft,
         )
     return page
-
-
-def _shown_url(url: str) -> str:
-    """Without credentials."""
-    scheme, separator, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    _, at, host = authority.rpartition("@")
-    return clean(f"{scheme}{separator}{'***@' if at else ''}{host if at else authority}{slash}{path.partition('?')[0]}")
 
 
 def members(found: Sequence[RemoteMember] | None, palette: Palette, scene: Scene, width: int) -> Text:
@@ -173,14 +168,21 @@ def members(found: Sequence[RemoteMember] | None, palette: Palette, scene: Scene
     return page
 
 
+def spelled(document: Mapping[str, object]) -> str:
+    """The document as indented JSON, credentials masked."""
+    return msgspec.json.format(msgspec.json.encode(masked_document(dict(document))), indent=2).decode()
+
+
 def raw(document: Mapping[str, object], palette: Palette) -> Text:
     """The document as JSON, its own characters only."""
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    text = spelled(document)
     page = Text(no_wrap=True, end="")
     for line in text.split("\n"):
         name, colon, value = line.partition('": ')
         if colon:
-            page.append(clean(name) + '"', palette.busy).append(": ", palette.soft).append(clean(value) + "\n", palette.ink)
+            page.append(clean(name) + '"', palette.busy).append(": ", palette.soft).append(
+                clean(value) + "\n", palette.ink
+            )
         else:
             page.append(clean(line) + "\n", palette.soft)
     return page

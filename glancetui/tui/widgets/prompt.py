@@ -15,7 +15,7 @@ REST_SECONDS = 0.15  # of not typing, before what is typed is tried
 HISTORY = 50
 
 
-class Line(Input):
+class OneLine(Input):
     """An input that keeps the first line of what is pasted."""
 
     def _on_paste(self, event: events.Paste) -> None:
@@ -62,11 +62,11 @@ class Prompt(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Static("", markup=False)
-        yield Line(compact=True, select_on_focus=False)
+        yield OneLine(compact=True, select_on_focus=False)
 
     @property
-    def input(self) -> Line:
-        return self.query_one(Line)
+    def input(self) -> OneLine:
+        return self.query_one(OneLine)
 
     @property
     def is_open(self) -> bool:

@@ -1,4 +1,4 @@
-"""The one widget for every list. It holds no rows: it draws the lines in sight from a source, however many there are."""
+"""The one widget for every list. It holds no rows: it draws the lines in sight, however many there are."""
 
 from __future__ import annotations
 
