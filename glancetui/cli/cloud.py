@@ -83,6 +83,6 @@ def checked(cloud: Cloud) -> Mapping[str, object]:
 
 
 VERBS: Mapping[str, Verb] = {
-    "list": Verb(list_clouds),
-    "check": Verb(check_clouds, check_arguments),
+    "list": Verb(__name__, "list_clouds"),
+    "check": Verb(__name__, "check_clouds", "check_arguments"),
 }

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from glancetui.cli.context import Context
 from glancetui.cli.dispatch import NOUNS, SERVICE_NOUNS, split
-from glancetui.cli.verbs import UsageError, Verb
+from glancetui.cli.verbs import Parser, UsageError, Verb, add_common
 from glancetui.client.clouds import clouds, connect
 from glancetui.client.query import ImageQuery
 from glancetui.client.text import clean
@@ -121,7 +121,8 @@ def values_of(action: argparse.Action, typed: Sequence[str]) -> Iterator[str]:
 
 def images_there(typed: Sequence[str]) -> Iterator[str]:
     """Names and ids of the newest images, as far as the endpoint tells them quickly."""
-    parser = Verb(lambda _: None).parser(["complete"])
+    parser = Parser(prog="glancetui")
+    add_common(parser)
     try:
         known, _ = parser.parse_known_args(list(typed))
     except UsageError:
@@ -134,4 +135,4 @@ def images_there(typed: Sequence[str]) -> Iterator[str]:
         yield image.id
 
 
-VERBS: Mapping[str, Verb] = {"": Verb(print_script, shell_argument)}
+VERBS: Mapping[str, Verb] = {"": Verb(__name__, "print_script", "shell_argument")}

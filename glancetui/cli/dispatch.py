@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
-import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +14,6 @@ from glancetui.errors import GlancetuiError
 
 if TYPE_CHECKING:
     from glancetui.cli.verbs import Verb
-
-logger = logging.getLogger(__name__)
 
 NOUNS: Mapping[str, str] = {
     "image": "images: list, show, create, set, upload, save, share, delete …",
@@ -151,8 +148,7 @@ def guarded(command: Callable[[], int | None], arguments: Sequence[str]) -> int:
         return 130
     except (GlancetuiError, OSError) as error:
         return fail(error, arguments)
-    except Exception as error:
-        logger.debug("unexpected", exc_info=True)
+    except Exception as error:  # noqa: BLE001  # the edge: what is left is a defect, and is named as one
         return fault(error, arguments)
     return code
 

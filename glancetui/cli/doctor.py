@@ -158,4 +158,4 @@ def round_trip(context: Context) -> Finding:
     return Finding(OK, f"{PROBE_BYTES >> 10} KiB stored, read back, verified, deleted in {took:.0f} ms")
 
 
-VERBS: Mapping[str, Verb] = {"": Verb(look, doctor_arguments)}
+VERBS: Mapping[str, Verb] = {"": Verb(__name__, "look", "doctor_arguments")}

@@ -110,6 +110,10 @@ def untag_image(context: Context) -> None:
 # deactivate, reactivate -----------------------------------------------------------------------------------------------
 
 
+def several_images(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("images", metavar="IMAGE", nargs="+", help="id or name; several are all tried")
+
+
 def deactivate_images(context: Context) -> int:
     """Keep others from downloading images, without deleting them."""
 

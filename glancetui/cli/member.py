@@ -110,14 +110,14 @@ def print_member(context: Context, member: RemoteMember) -> None:
 
 
 VERBS: Mapping[str, Verb] = {
-    "list": Verb(list_members, image_argument),
-    "show": Verb(show_member, member_argument),
-    "add": Verb(add_members, members_argument),
-    "remove": Verb(remove_members, members_argument),
-    "accept": Verb(accept, answer_argument),
-    "reject": Verb(reject, answer_argument),
-    "pending": Verb(postpone, answer_argument),
-    "set": Verb(set_member, set_arguments),
-    "create": Verb(add_members, members_argument, hidden=True),  # openstackclient's words for the same
-    "delete": Verb(remove_members, members_argument, hidden=True),
+    "list": Verb(__name__, "list_members", "image_argument"),
+    "show": Verb(__name__, "show_member", "member_argument"),
+    "add": Verb(__name__, "add_members", "members_argument"),
+    "remove": Verb(__name__, "remove_members", "members_argument"),
+    "accept": Verb(__name__, "accept", "answer_argument"),
+    "reject": Verb(__name__, "reject", "answer_argument"),
+    "pending": Verb(__name__, "postpone", "answer_argument"),
+    "set": Verb(__name__, "set_member", "set_arguments"),
+    "create": Verb(__name__, "add_members", "members_argument", hidden=True),  # openstackclient's words for the same
+    "delete": Verb(__name__, "remove_members", "members_argument", hidden=True),
 }

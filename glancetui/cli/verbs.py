@@ -7,6 +7,7 @@ argparse rather than Typer here: an empty Typer application, which loads pydanti
 from __future__ import annotations
 
 import argparse
+import importlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -30,27 +31,35 @@ class Parser(argparse.ArgumentParser):
 
 
 class Verb:
-    """One command. `arguments` declares its own; those of all commands are added."""
+    """One command: the function that does it and the one that declares its arguments, by name.
 
-    def __init__(
-        self,
-        run: Callable[[Context], int | None],
-        arguments: Callable[[argparse.ArgumentParser], None] | None = None,
-        *,
-        hidden: bool = False,
-    ) -> None:
-        self.run, self.arguments, self.hidden = run, arguments, hidden
+    Their module is imported only when the command is run, so `image list` does not pay for what `image create` needs.
+    """
+
+    def __init__(self, module: str, run: str, arguments: str | None = None, *, hidden: bool = False) -> None:
+        self.module, self.hidden = module, hidden
+        self._run, self._arguments = run, arguments
+
+    def run(self, context: Context) -> int | None:
+        """Do it; returns the exit code, None for 0."""
+        code: int | None = self.function(context)
+        return code
+
+    @property
+    def function(self) -> Callable[[Context], int | None]:
+        function: Callable[[Context], int | None] = getattr(importlib.import_module(self.module), self._run)
+        return function
 
     @property
     def help(self) -> str:
         """The first line of the function's docstring."""
-        return (self.run.__doc__ or "").strip().partition("\n")[0]
+        return (self.function.__doc__ or "").strip().partition("\n")[0]
 
     def parser(self, words: Sequence[str]) -> Parser:
         """The parser of this command, which `words` (such as "image", "list") name."""
-        parser = Parser(prog=" ".join(["glancetui", *words]), description=self.run.__doc__, allow_abbrev=False)
-        if self.arguments:
-            self.arguments(parser)
+        parser = Parser(prog=" ".join(["glancetui", *words]), description=self.function.__doc__, allow_abbrev=False)
+        if self._arguments:
+            getattr(importlib.import_module(self.module), self._arguments)(parser)
         add_common(parser)
         return parser
 

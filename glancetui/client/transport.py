@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import logging
 import os
 import select
 import socket
@@ -25,8 +24,6 @@ from glancetui.errors import BadRequest, ConfigError
 
 if TYPE_CHECKING:
     import ssl
-
-logger = logging.getLogger(__name__)
 
 LARGEST_DOCUMENT = 256 << 20  # bytes of an answer that is held in memory
 FRESH_SECONDS = 2.0  # servers close idle connections after some seconds; what cannot be repeated goes over younger ones
