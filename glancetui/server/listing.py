@@ -135,7 +135,7 @@ class _Reader:
         self.fields["marker"] = value
 
     def _visibility(self, value: str) -> None:
-        self.fields["visibility"] = _among("visibility", value, _VISIBILITIES)
+        self.fields["visibility"] = _among("visibility", value, _VISIBILITIES) if value else None
 
     def _member_status(self, value: str) -> None:
         self.fields["member_status"] = _among("member_status", value, _MEMBER_STATUSES)
@@ -194,7 +194,8 @@ def _filter(name: str, value: str) -> Filter:
         field, bound = _RANGES[name]
         return Between(field=cast("Any", field), **{bound: _number(name, value)})
     if name in _NUMBERS:
-        return OneOf(field=cast("Any", name), values=(_number(name, value),))
+        # What is no number equals no image's; nor does any image have a negative one.
+        return OneOf(field=cast("Any", name), values=(int(value) if _WHOLE_NUMBER.fullmatch(value) else -1,))
     if name in _PLAIN:
         return OneOf(field=cast("Any", name), values=(value,))
     if not name:

@@ -1,0 +1,274 @@
+"""The refusals of the Image API as a table: who asks what, in which state of an image, and the status that answers.
+
+Callers: admin; owner (a member of the image's project); reader (a reader there); other (a member of another project,
+who sees public, community and, where it is a member of the image, shared images).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+V21 = "application/openstack-images-v2.1-json-patch"
+V20 = "application/openstack-images-v2.0-json-patch"
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+LONG = "x" * 256
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """`{id}` in a path is the image in `state`. `body` is sent as JSON, bytes as they are."""
+
+    why: str
+    status: int
+    method: str
+    path: str
+    body: Any = None
+    headers: dict[str, str] = {}
+    caller: str = "owner"
+    state: str = "queued"
+
+
+def create(why: str, status: int, body: Any, **more: Any) -> Case:
+    return Case(why=why, status=status, method="POST", path="/v2/images", body=body, **more)
+
+
+def patch(why: str, status: int, *operations: Any, media: str = V21, **more: Any) -> Case:
+    body = more.pop("body", list(operations))
+    headers = {"Content-Type": media} if media else {}
+    return Case(why=why, status=status, method="PATCH", path="/v2/images/{id}", body=body, headers=headers, **more)
+
+
+def listing(why: str, status: int, query: str, **more: Any) -> Case:
+    return Case(why=why, status=status, method="GET", path=f"/v2/images?{query}", **more)
+
+
+def call(why: str, status: int, method: str, path: str, **more: Any) -> Case:
+    return Case(why=why, status=status, method=method, path=path, **more)
+
+
+def put(path: str, value: Any) -> dict[str, Any]:
+    return {"op": "replace", "path": path, "value": value}
+
+
+def add(path: str, value: Any) -> dict[str, Any]:
+    return {"op": "add", "path": path, "value": value}
+
+
+def drop(path: str) -> dict[str, Any]:
+    return {"op": "remove", "path": path}
+
+
+SERVERS_OWN = (
+    "status", "size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value", "created_at", "updated_at",
+    "direct_url", "self", "file", "schema", "stores",
+)  # fmt: skip
+RESERVED = ("location", "deleted", "deleted_at", "os_glance_anything", "os_glance_import_task")
+
+CREATE = (
+    create("no body", 400, None),
+    create("not JSON", 400, b"{"),
+    create("a lone surrogate", 400, b'{"name": "\\ud800"}'),
+    create("bytes that are not UTF-8", 400, b'{"name": "\xff"}'),
+    create("nested too deeply", 400, b'{"a":' + b"[" * 40 + b"]" * 40 + b"}"),
+    create("nested without end", 400, b"[" * 100_000),
+    create("JSON scalar", 400, b"5"),
+    create("JSON null", 400, b"null"),
+    create("JSON list", 400, []),
+    create("JSON list of objects", 400, [{"name": "x"}]),
+    *(create(f"{name} is the service's", 403, {name: "x"}) for name in SERVERS_OWN),
+    *(create(f"{name} is reserved", 403, {name: "x"}) for name in RESERVED),
+    create("locations are not given at birth", 403, {"locations": [{"url": "http://x/", "metadata": {}}]}),
+    create("name of the wrong type", 400, {"name": 5}),
+    create("name too long", 400, {"name": LONG}),
+    create("name with NUL", 400, {"name": "a\0b"}),
+    create("tag too long", 400, {"tags": [LONG]}),
+    create("tag of the wrong type", 400, {"tags": [None]}),
+    create("tags that are no list", 400, {"tags": "x"}),
+    create("unknown visibility", 400, {"visibility": "secret"}),
+    create("unknown disk format", 400, {"disk_format": "floppy"}),
+    create("unknown container format", 400, {"container_format": "box"}),
+    create("protected that is no boolean", 400, {"protected": "yes"}),
+    create("os_hidden that is no boolean", 400, {"os_hidden": 1}),
+    create("property name too long", 400, {LONG: "x"}),
+    create("property without a name", 400, {"": "x"}),
+    create("custom value that is no string", 400, {"mine": 5}),
+    create("custom value that is null", 400, {"mine": None}),
+    create("custom value that is an object", 400, {"mine": {"a": "b"}}),
+    create("id that is no UUID", 400, {"id": "mine"}),
+    create("kernel_id that is no UUID", 400, {"kernel_id": "mine"}),
+    create("negative min_ram", 400, {"min_ram": -1}),
+    create("min_disk beyond the database", 400, {"min_disk": 2**31}),
+    create("min_ram beyond everything", 400, {"min_ram": 10**30}),
+    create("min_ram with a fraction", 400, {"min_ram": 1.5}),
+    create("id already used", 409, {"id": "{id}"}),
+    create("owner of another project", 403, {"owner": "p2"}),
+    create("nobody's image", 403, {"owner": None}),
+    create("public image by a member", 403, {"visibility": "public"}),
+    create("a reader", 403, {"name": "x"}, caller="reader"),
+    create("too many properties", 413, {f"p{n}": "x" for n in range(9)}),
+    create("too many tags", 413, {"tags": [str(n) for n in range(6)]}),
+)
+
+LISTING = (
+    listing("negative limit", 400, "limit=-1"),
+    listing("limit in words", 400, "limit=many"),
+    listing("unknown marker", 400, f"marker={UNKNOWN}"),
+    listing("marker that is no id", 400, "marker=nope"),
+    listing("marker that the caller cannot see", 400, "marker={id}", caller="other"),
+    listing("operator neq on a name", 400, "name=neq:x"),
+    listing("unclosed quote", 400, "name=in:%22x"),
+    listing("misplaced quote", 400, "name=in:x%22y"),
+    listing("unknown operator on a time", 400, "created_at=like:2026-01-01T00:00:00Z"),
+    listing("bad time", 400, "updated_at=gt:yesterday"),
+    listing("size in words", 400, "size_min=big"),
+    listing("size beyond integers", 400, "size_max=" + "9" * 40),
+    listing("unknown visibility", 400, "visibility=secret"),
+    listing("unknown member status", 400, "member_status=maybe"),
+    listing("os_hidden that is no boolean", 400, "os_hidden=1"),
+    listing("protected in capitals", 400, "protected=TRUE"),
+    listing("changes-since", 400, "changes-since=2026-01-01T00:00:00Z"),
+    listing("both ways of sorting", 400, "sort=name&sort_key=size"),
+    listing("unknown sort key", 400, "sort_key=owner"),
+    listing("unknown sort key, new way", 400, "sort=checksum:asc"),
+    listing("unknown direction", 400, "sort_dir=up"),
+    listing("more directions than keys", 400, "sort_key=name&sort_dir=asc&sort_dir=desc"),
+    listing("hundreds of filters", 400, "&".join(f"p{n}=x" for n in range(300))),
+    listing("hundreds of tags", 400, "&".join(f"tag={n}" for n in range(300))),
+    listing("bytes that are not UTF-8", 400, "name=%ff"),
+    listing("no role at all", 403, "", caller="nobody"),
+)
+
+SHOW = (
+    call("unknown image", 404, "GET", f"/v2/images/{UNKNOWN}"),
+    call("id that is no UUID", 404, "GET", "/v2/images/nope"),
+    call("another's image", 404, "GET", "/v2/images/{id}", caller="other"),
+    call("no role at all", 404, "GET", "/v2/images/{id}", caller="nobody"),
+    call("trailing slash", 404, "GET", "/v2/images/{id}/"),
+    call("trailing slash of the collection", 404, "GET", "/v2/images/"),
+    call("wrong method", 405, "PUT", "/v2/images/{id}"),
+    call("wrong method on the collection", 405, "DELETE", "/v2/images"),
+    call("HEAD", 405, "HEAD", "/v2/images/{id}"),
+    call("a body where none belongs", 400, "DELETE", "/v2/images/{id}", body={"a": "b"}),
+)
+
+PATCH = (
+    patch("no media type", 415, media=""),
+    patch("plain JSON", 415, media="application/json"),
+    patch("an unknown version", 415, media="application/openstack-images-v2.2-json-patch"),
+    patch("no body", 400, body=None),
+    patch("not JSON", 400, body=b"[{]"),
+    patch("an object", 400, body={}),
+    patch("operations that are no objects", 400, "x"),
+    patch("an unknown operation", 400, {"op": "move", "path": "/a", "from": "/b"}),
+    patch("no operation", 400, {"path": "/a", "value": "x"}),
+    patch("no path", 400, {"op": "add", "value": "x"}),
+    patch("no value", 400, {"op": "add", "path": "/a"}),
+    patch("two operations in one", 400, {"add": "/a", "remove": "/b", "value": "x"}, media=V20),
+    patch("the new form in the old type", 400, put("/name", "x"), media=V20),
+    patch("the old form in the new type", 400, {"replace": "/name", "value": "x"}),
+    *(
+        patch(f"the pointer {path!r}", 400, add(path, "x"))
+        for path in ("", "name", "/", "//a", "/a/", "/a//b", "/a~", "/a~2", "/a/b", "/tags/-", f"/{LONG}")
+    ),
+    patch("a property that is not there", 409, put("/nope", "x")),
+    patch("removal of a property that is not there", 409, drop("/nope")),
+    patch("a property that is there, in the old form", 409, {"add": "/mine", "value": "x"}, media=V20),
+    patch("removal of a base attribute", 403, drop("/name")),
+    patch("removal of the tags", 403, drop("/tags")),
+    *(patch(f"{name} is the service's", 403, put(f"/{name}", "x")) for name in (*SERVERS_OWN, "id")),
+    *(patch(f"{name} is reserved", 403, add(f"/{name}", "x")) for name in RESERVED),
+    patch("name of the wrong type", 400, put("/name", 5)),
+    patch("name too long", 400, put("/name", LONG)),
+    patch("tags of the wrong type", 400, put("/tags", "x")),
+    patch("custom value that is no string", 400, add("/mine", 5)),
+    patch("min_ram beyond the database", 400, put("/min_ram", 2**31)),
+    patch("owner by a member", 403, put("/owner", "p2")),
+    patch("public by a member", 403, put("/visibility", "public")),
+    patch("too many properties", 413, *(add(f"/p{n}", "x") for n in range(9))),
+    patch("too many tags", 413, put("/tags", [str(n) for n in range(6)])),
+    patch("thousands of operations", 413, *(add(f"/p{n}", "x") for n in range(5000))),
+    patch("disk format of an active image", 403, put("/disk_format", "qcow2"), state="active"),
+    patch("container format of an active image", 403, put("/container_format", "ovf"), state="active"),
+    patch("a location added where none shows", 403, add("/locations/-", {"url": "http://x/", "metadata": {}})),
+    patch("locations replaced where none show", 403, put("/locations", [{"url": "http://x/", "metadata": {}}])),
+    patch("a good operation before a bad one", 409, put("/name", "new"), put("/nope", "x")),
+    patch("a good operation before a forbidden one", 403, put("/name", "new"), put("/status", "active")),
+    patch("another's image", 404, put("/name", "x"), caller="other"),
+    patch("another's public image", 403, put("/name", "x"), caller="other", state="public"),
+    patch("another's image that is shared with me", 403, put("/name", "x"), caller="other", state="shared"),
+    patch("a reader", 403, put("/name", "x"), caller="reader"),
+)
+
+STATES = (
+    call("protected image", 403, "DELETE", "/v2/images/{id}", state="protected"),
+    call("another's image", 404, "DELETE", "/v2/images/{id}", caller="other"),
+    call("another's public image", 403, "DELETE", "/v2/images/{id}", caller="other", state="public"),
+    call("a reader deletes", 403, "DELETE", "/v2/images/{id}", caller="reader"),
+    call("unknown image", 404, "DELETE", f"/v2/images/{UNKNOWN}"),
+    call("deactivating a queued image", 403, "POST", "/v2/images/{id}/actions/deactivate"),
+    call("reactivating a queued image", 403, "POST", "/v2/images/{id}/actions/reactivate"),
+    call("a reader deactivates", 403, "POST", "/v2/images/{id}/actions/deactivate", caller="reader", state="active"),
+    call("deactivating another's image", 404, "POST", "/v2/images/{id}/actions/deactivate", caller="other"),
+    call("an unknown action", 404, "POST", "/v2/images/{id}/actions/explode"),
+    call("an action by GET", 405, "GET", "/v2/images/{id}/actions/deactivate"),
+    call("an action with a body", 400, "POST", "/v2/images/{id}/actions/deactivate", body={}, state="active"),
+)
+
+MEMBERS_PATH = "/v2/images/{id}/members"
+ACCEPTED = {"status": "accepted"}
+MEMBERS = (
+    call("members of an image not shared", 403, "GET", MEMBERS_PATH, state="private"),
+    call("members of another's image", 404, "GET", MEMBERS_PATH, caller="stranger", state="shared"),
+    call("a member of an image not shared", 404, "GET", f"{MEMBERS_PATH}/p2", state="private"),
+    call("a member that is none", 404, "GET", f"{MEMBERS_PATH}/p9", state="shared"),
+    call("another member, seen by a member", 404, "GET", f"{MEMBERS_PATH}/p3", caller="other", state="shared"),
+    call("sharing an image not shared", 403, "POST", MEMBERS_PATH, body={"member": "p2"}, state="private"),
+    call("a member twice", 409, "POST", MEMBERS_PATH, body={"member": "p2"}, state="shared"),
+    call("no member", 400, "POST", MEMBERS_PATH, body={}, state="shared"),
+    call("an empty member", 400, "POST", MEMBERS_PATH, body={"member": ""}, state="shared"),
+    call("a member that is no text", 400, "POST", MEMBERS_PATH, body={"member": 5}, state="shared"),
+    call("a member too long", 400, "POST", MEMBERS_PATH, body={"member": LONG}, state="shared"),
+    call("a body that is no object", 400, "POST", MEMBERS_PATH, body=["p2"], state="shared"),
+    call("no body", 400, "POST", MEMBERS_PATH, state="shared"),
+    call("too many members", 413, "POST", MEMBERS_PATH, body={"member": "p5"}, state="crowded"),
+    call("the member itself adds", 403, "POST", MEMBERS_PATH, body={"member": "p4"}, caller="other", state="shared"),
+    call("a stranger adds", 404, "POST", MEMBERS_PATH, body={"member": "p4"}, caller="stranger", state="shared"),
+    call("a reader adds", 403, "POST", MEMBERS_PATH, body={"member": "p4"}, caller="reader", state="shared"),
+    call("the owner answers", 403, "PUT", f"{MEMBERS_PATH}/p2", body=ACCEPTED, state="shared"),
+    call("an unknown answer", 400, "PUT", f"{MEMBERS_PATH}/p2", body={"status": "maybe"}, caller="other", state="shared"),
+    call("no answer", 400, "PUT", f"{MEMBERS_PATH}/p2", body={}, caller="other", state="shared"),
+    call("an answer of no text", 400, "PUT", f"{MEMBERS_PATH}/p2", body={"status": []}, caller="other", state="shared"),
+    call("an answer for another", 404, "PUT", f"{MEMBERS_PATH}/p3", body=ACCEPTED, caller="other", state="shared"),
+    call("an answer of none", 404, "PUT", f"{MEMBERS_PATH}/p9", body=ACCEPTED, caller="admin", state="shared"),
+    call("the member itself leaves", 403, "DELETE", f"{MEMBERS_PATH}/p2", caller="other", state="shared"),
+    call("removing none", 404, "DELETE", f"{MEMBERS_PATH}/p9", state="shared"),
+    call("removing from an image not shared", 403, "DELETE", f"{MEMBERS_PATH}/p2", state="private"),
+)  # fmt: skip
+
+TAGS_PATH = "/v2/images/{id}/tags"
+TAGS = (
+    call("a tag too long", 400, "PUT", f"{TAGS_PATH}/{LONG}"),
+    call("too many tags", 413, "PUT", f"{TAGS_PATH}/one-more", state="tagged"),
+    call("tagging another's image", 404, "PUT", f"{TAGS_PATH}/t", caller="other"),
+    call("tagging another's public image", 403, "PUT", f"{TAGS_PATH}/t", caller="other", state="public"),
+    call("a reader tags", 403, "PUT", f"{TAGS_PATH}/t", caller="reader"),
+    call("removing a tag that is not there", 404, "DELETE", f"{TAGS_PATH}/nope"),
+    call("an encoded slash", 404, "PUT", f"{TAGS_PATH}/a%2Fb"),
+    call("a tag with a body", 400, "PUT", f"{TAGS_PATH}/t", body={}),
+    call("a tag by POST", 405, "POST", f"{TAGS_PATH}/t"),
+)
+
+LATER = tuple(
+    call("not here yet", 404, method, path)
+    for method, path in (
+        ("GET", "/v2/info/import"), ("GET", "/v2/info/stores"), ("GET", "/v2/info/stores/detail"),
+        ("GET", "/v2/info/usage"), ("GET", "/v2/tasks"), ("POST", "/v2/tasks"), ("GET", "/v2/images/{id}/tasks"),
+        ("POST", "/v2/images/{id}/import"),
+        ("PUT", "/v2/images/{id}/stage"), ("GET", "/v2/images/{id}/locations"), ("POST", "/v2/images/{id}/locations"),
+        ("GET", "/v2/cache"), ("DELETE", "/v2/stores/fast/{id}"), ("GET", "/v2/metadefs/namespaces"),
+        ("GET", "/v2/metadefs/resource_types"), ("GET", "/v2/schemas/task"), ("GET", "/v2/schemas/metadefs/namespace"),
+    )
+)  # fmt: skip
+
+REFUSALS = CREATE + LISTING + SHOW + PATCH + STATES + MEMBERS + TAGS + LATER
