@@ -38,6 +38,17 @@ def cpu_seconds(root: int) -> float:
     return sum(ticks for _, ticks in tree(root)) / TICKS
 
 
+def settle(root: int, deadline: float = 10.0) -> None:
+    """Wait until the tree rests: what a cut-off run left unfinished must not count for the next one."""
+    end, before = time.monotonic() + deadline, cpu_seconds(root)
+    while time.monotonic() < end:
+        time.sleep(0.25)
+        now = cpu_seconds(root)
+        if now - before < 0.02:
+            return
+        before = now
+
+
 def busy_seconds() -> float:
     """CPU time of the whole machine so far."""
     fields = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))

@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks import memory, report, servers
-from benchmarks.machine import GIB, MIB
+from benchmarks.machine import GIB, MIB, settle
 from benchmarks.measures import Bench, Measure, measures, random_file, room_for
 from benchmarks.seed import seed
 from tests.backends.peer import PeerUnavailable, peer_venv
@@ -119,16 +119,20 @@ def measured(bench: Bench, options: argparse.Namespace) -> tuple[report.Rounds, 
     chosen = [measure for measure in measures(bench) if not options.only or measure.name in options.only]
     for number in range(options.rounds):
         for measure in chosen:
-            run_in_turn(measure, number, rounds, missing)
+            run_in_turn(bench, measure, number, rounds, missing)
     return rounds, list(missing.values())
 
 
-def run_in_turn(measure: Measure, number: int, rounds: report.Rounds, missing: dict[tuple[str, str], str]) -> None:
+def run_in_turn(
+    bench: Bench, measure: Measure, number: int, rounds: report.Rounds, missing: dict[tuple[str, str], str]
+) -> None:
     """Every other round in the opposite order, so that none always follows the same neighbour."""
     subjects = list(measure.steps)[:: -1 if number % 2 else 1]
     for subject in subjects:
         if (measure.name, subject) in missing:
             continue
+        for server in (bench.ours, bench.glance):
+            settle(server.pid)
         try:
             figures = measure.steps[subject]()
         except Exception as error:
