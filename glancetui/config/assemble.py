@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import cast
@@ -28,6 +29,10 @@ from glancetui.config.values import Values, normal
 HASHES = frozenset(
     {"sha512", "sha384", "sha256", "sha3_512", "sha3_384", "sha3_256", "blake2b", "blake2s", "sha224", "sha1", "md5"}
 )
+
+
+DIALECTS = ("sqlite", "mysql", "mariadb", "postgresql")
+DATABASE_URL = re.compile(r"(?P<dialect>[a-z0-9]+)(\+[a-z0-9_]+)?://")
 
 
 class Assembled(msgspec.Struct, frozen=True):
@@ -91,10 +96,9 @@ def database_settings(values: Values, data_dir: Path) -> DatabaseSettings:
     given: str | None = values.get("database", "connection")
     embedded = f"sqlite:///{data_dir / 'glance.sqlite'}"
     connection = given or embedded
-    if "://" not in connection:
-        values.complain(
-            "database", "connection", "is no database URL; write one such as sqlite:////var/lib/glance/glance.sqlite"
-        )
+    reason = url_problem(connection)
+    if reason is not None:
+        values.complain("database", "connection", reason)
     own = connection == embedded
     upgrade, adopt = values.get("glancetui", "upgrade"), values.get("glancetui", "adopt")
     return DatabaseSettings(
@@ -105,6 +109,16 @@ def database_settings(values: Values, data_dir: Path) -> DatabaseSettings:
         upgrade=own if upgrade is None else upgrade,
         adopt=own if adopt is None else adopt,
     )
+
+
+def url_problem(connection: str) -> str | None:
+    """Why this is no URL of a database; the reason never holds a part of it beyond its scheme."""
+    match = DATABASE_URL.match(connection)
+    if match is None:
+        return "is no database URL; write one such as sqlite:////var/lib/glance/glance.sqlite"
+    if match["dialect"] not in DIALECTS:
+        return f"is for {match['dialect']}, which is not supported; use one of {', '.join(DIALECTS)}"
+    return None
 
 
 def image_settings(values: Values, search: tuple[Path, ...]) -> ImageSettings:

@@ -20,6 +20,9 @@ def check_folders(values: Values, settings: Settings) -> None:
 
 def folders(values: Values, settings: Settings) -> Iterator[tuple[str, str, Path]]:
     yield "glancetui", "data_dir", settings.data_dir
+    database = sqlite_file(settings.database.connection)
+    if database is not None:
+        yield "database", "connection", database.parent
     if settings.log_file is not None:
         yield "DEFAULT", "log_dir" if values.is_set("DEFAULT", "log_dir") else "log_file", settings.log_file.parent
     for store in settings.stores:
@@ -29,6 +32,12 @@ def folders(values: Values, settings: Settings) -> Iterator[tuple[str, str, Path
             yield section, "filesystem_store_datadir", Path(single)
         for entry in several if isinstance(several, list) else []:
             yield section, "filesystem_store_datadirs", Path(entry.rpartition(":")[0])
+
+
+def sqlite_file(connection: str) -> Path | None:
+    """The file of an SQLite URL; None for other databases and for those in memory."""
+    path = connection.partition("?")[0].removeprefix("sqlite:///")
+    return Path(path) if connection.startswith("sqlite:///") and path not in ("", ":memory:") else None
 
 
 def why_unusable(folder: Path) -> str | None:

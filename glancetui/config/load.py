@@ -86,7 +86,7 @@ def examine(
     assembled = assemble(values, config_files=tuple(files), config_dirs=tuple(dirs))
     options = tuple(settings_of(values))  # reads every option, so that a bad value is found wherever it stands
     warnings = (*unknown_names(values), *former_names(values), *assembled.warnings)
-    notes = tuple(ignored(options))
+    notes = (*ignored(options), *overruled(values))
     if assembled.settings is None or values.problems:
         return Examined(tuple(values.problems), warnings, notes)
     return Examined((), warnings, notes, Loaded(assembled.settings, warnings, notes, options))
@@ -130,6 +130,18 @@ def ignored(options: Sequence[Setting]) -> Sequence[str]:
         f"because {setting.option.no_effect}."
         for setting in options
         if setting.option.no_effect is not None and setting.source.kind != "default"
+    ]
+
+
+def overruled(values: Values) -> Sequence[str]:
+    """With enabled_backends, [glance_store] describes no store: each backend's own section does."""
+    if not values.get("DEFAULT", "enabled_backends"):
+        return []
+    return [
+        f"{values.source('glance_store', option.name)}: [glance_store] {option.name} has no effect here, "
+        "because enabled_backends is set: it belongs in a backend's own section."
+        for option in values.sections["glance_store"].options
+        if option.no_effect is None and option.name != "default_backend" and values.is_set("glance_store", option.name)
     ]
 
 

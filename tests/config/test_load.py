@@ -181,6 +181,13 @@ def test_option_without_effect_is_noted_with_its_reason(read: Load, tmp_path: Pa
     )
 
 
+def test_options_of_a_single_store_beside_several_are_noted(read: Load, tmp_path: Path) -> None:
+    several = f"[DEFAULT]\nenabled_backends = a:file\n[a]\nfilesystem_store_datadir = {tmp_path}/a\n"
+    examined = read(f"{several}[glance_store]\nfilesystem_store_datadir = {tmp_path}/b\n")
+    assert [note for note in examined.notes if "because enabled_backends is set" in note]
+    assert loaded(examined).settings.stores[0].options["filesystem_store_datadir"] == f"{tmp_path}/a"
+
+
 def test_sections_of_unused_libraries_are_no_warning(read: Load) -> None:
     text = "[oslo_messaging_rabbit]\nssl = true\n[profiler]\nenabled = true\n"
     store = "[glance_store]\nfilesystem_store_datadir = /tmp/x\n"
