@@ -1,0 +1,255 @@
+"""The process that an operator starts: it binds, forks workers, replaces those that die, and passes signals on."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from glancetui.config.settings import Settings
+from glancetui.errors import ConfigError, GlancetuiError
+from glancetui.server import listen, records
+
+log = logging.getLogger(__name__)
+
+Reload = Callable[[], Settings]
+
+SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
+LOCK_SECONDS = 5.0  # workers of a killed supervisor need a moment to notice
+SHORT_LIFE = 10.0  # seconds; a worker that dies younger is started again with a delay
+LONGEST_DELAY = 30.0
+GRACE = 5.0  # seconds beyond drain_seconds after which a worker is killed
+
+
+@dataclass(slots=True)
+class Child:
+    pid: int
+    started: float  # time.monotonic()
+    ready: int  # descriptor on which it says a line when it answers
+
+
+def run(settings: Settings, reload: Reload | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; the return value is the exit code. `reload` reads the settings again on SIGHUP.
+
+    Raises ConfigError and Unavailable for what keeps the service from starting.
+    """
+    records.set_up(settings)
+    with only_service(settings):
+        prepare(settings)
+        sockets = listen.bind(settings.server)
+        try:
+            return Supervisor(settings, sockets, reload or (lambda: settings)).run()
+        finally:
+            listen.close(sockets)
+
+
+@contextlib.contextmanager
+def only_service(settings: Settings) -> Iterator[None]:
+    """Holds the data folder, so that no second service works on the same SQLite and files. Raises ConfigError.
+
+    Workers inherit the lock: it is free when the last of them is gone, even if this process was killed.
+    """
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
+        lock = os.open(settings.data_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigError(f"The data folder {settings.data_dir} cannot be used: {error.strerror}.") from error
+    try:
+        _lock(lock, settings.data_dir)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _lock(file: int, folder: Path) -> None:
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise ConfigError(
+                    f"Another service works in {folder}. Stop it, or give this one a folder of its own with --data-dir."
+                ) from None
+            time.sleep(0.05)
+        else:
+            return
+
+
+def prepare(settings: Settings) -> None:
+    """What must happen once, before workers exist: the database is created or brought up to date, code is loaded."""
+    import glancetui.server.worker  # noqa: F401 - loaded here, shared by all workers
+    from glancetui.registry.sql import open_registry
+    from glancetui.server.build import node_name
+
+    open_registry(settings.database, node_name()).close()
+
+
+class Supervisor:
+    def __init__(self, settings: Settings, sockets: Sequence[socket.socket], reload: Reload) -> None:
+        self._settings = settings
+        self._sockets = sockets
+        self._reload = reload
+        self._children: dict[int, Child] = {}
+        self._delay = 0.0
+        self._restart_at: list[float] = []
+        # Only this process holds the writing end: when it is gone, however it went, the workers read the end.
+        self._lifeline, self._life = os.pipe()
+
+    def run(self) -> int:
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        gc.collect()
+        gc.freeze()  # what is loaded now never becomes garbage, and a collection in a worker must not copy its pages
+        self._children = {child.pid: child for child in (self._fork() for _ in range(self._settings.server.workers))}
+        if not self._all_ready():
+            self._kill(signal.SIGKILL)
+            return 1
+        self._announce()
+        return self._supervise()
+
+    # -- start -------------------------------------------------------------------------------------------------------
+    def _fork(self) -> Child:
+        reading, writing = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            os.close(reading)
+            os.close(self._life)
+            self._become_worker(writing)
+        os.close(writing)
+        return Child(pid, time.monotonic(), reading)
+
+    def _become_worker(self, ready: int) -> NoReturn:
+        code = 1
+        try:
+            from glancetui.server.worker import serve
+
+            for child in self._children.values():
+                os.close(child.ready)
+            code = serve(self._settings, self._sockets, ready, self._lifeline, self._reload)
+        finally:
+            logging.shutdown()
+            # Not sys.exit: threads that hang in a dead store, and the supervisor's own cleaning up, must not run here.
+            os._exit(code)
+
+    def _all_ready(self) -> bool:
+        """False when a worker could not start: its sentence goes to stderr. A signal to stop counts as that, too."""
+        waiting = {child.ready: child for child in self._children.values()}
+        while waiting:
+            if signal.sigtimedwait({signal.SIGTERM, signal.SIGINT}, 0) is not None:
+                return False
+            for ready in select.select(waiting, [], [], 0.2)[0]:
+                del waiting[ready]
+                line = os.read(ready, 65536)
+                if line != b"\n":
+                    sentence = line.decode(errors="replace").strip() or "A worker ended while it started."
+                    sys.stderr.write(f"glancetui: {sentence}\n")
+                    return False
+        return True
+
+    def _announce(self) -> None:
+        addresses = ", ".join(listen.url_of(listener) for listener in self._sockets)
+        settings = self._settings
+        sys.stdout.write(
+            f"glancetui is serving on {addresses} (auth {settings.server.auth}, data in {settings.data_dir})\n"
+        )
+        sys.stdout.flush()
+
+    # -- watch -------------------------------------------------------------------------------------------------------
+    def _supervise(self) -> int:
+        while True:
+            received = signal.sigtimedwait(SIGNALS, self._patience())
+            number = received.si_signo if received else None
+            if number in (signal.SIGTERM, signal.SIGINT):
+                return self._drain()
+            if number == signal.SIGHUP:
+                self._on_hangup()
+            self._reap()
+            self._restart_due()
+
+    def _patience(self) -> float:
+        """Seconds until something is due that no signal announces."""
+        now = time.monotonic()
+        return max(0.0, min([60.0, *(at - now for at in self._restart_at)]))
+
+    def _on_hangup(self) -> None:
+        log.info("SIGHUP: workers read policy and logging again.")
+        try:
+            records.set_up(self._reload())
+        except GlancetuiError as error:
+            log.error("The settings stay as they were: %s", error)  # noqa: TRY400 - the sentence says it all
+        self._kill(signal.SIGHUP)
+
+    def _reap(self) -> None:
+        for pid, status in _ended():
+            child = self._children.pop(pid, None)
+            if child is None:
+                continue
+            os.close(child.ready)
+            lived = time.monotonic() - child.started
+            self._delay = 0.0 if lived > SHORT_LIFE else min(LONGEST_DELAY, max(0.5, self._delay * 2))
+            log.error("Worker %d ended (%s); another starts in %.1f s.", pid, _ending(status), self._delay)
+            self._restart_at.append(time.monotonic() + self._delay)
+
+    def _restart_due(self) -> None:
+        now = time.monotonic()
+        due = [at for at in self._restart_at if at <= now]
+        self._restart_at = [at for at in self._restart_at if at > now]
+        for _ in due:
+            child = self._fork()
+            self._children[child.pid] = child
+
+    # -- end ---------------------------------------------------------------------------------------------------------
+    def _drain(self) -> int:
+        log.info("Stopping: running requests have %g s.", self._settings.server.drain_seconds)
+        listen.close(self._sockets)
+        self._kill(signal.SIGTERM)
+        deadline = time.monotonic() + self._settings.server.drain_seconds + GRACE
+        clean = True
+        while self._children:
+            for pid, status in _ended():
+                if self._children.pop(pid, None) is not None:
+                    clean = clean and status == 0
+            if not self._children:
+                break
+            received = signal.sigtimedwait(SIGNALS, max(0.0, deadline - time.monotonic()))
+            if received is None or received.si_signo in (signal.SIGTERM, signal.SIGINT):
+                log.warning("Workers that still run are killed.")
+                self._kill(signal.SIGKILL)
+                clean = False
+                deadline = time.monotonic() + GRACE
+        return 0 if clean else 1
+
+    def _kill(self, number: signal.Signals) -> None:
+        for pid in self._children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def _ended() -> Iterator[tuple[int, int]]:
+    """Pid and exit status of each child that has ended since."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        yield pid, status
+
+
+def _ending(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    return f"killed by signal {-code}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,18 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.serving import Server, running_server
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts services with the options of `running_server`; all of them end with the test."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(running_server(tmp_path, **options))

@@ -1,0 +1,152 @@
+"""A real service process for tests: `python -m glancetui serve` on a free port, stopped by its process id."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+START_SECONDS = 30.0
+STOP_SECONDS = 40.0
+_ANNOUNCED = re.compile(r"glancetui is serving on (\S+?),? ")
+
+
+@dataclass
+class Server:
+    """`pid` is the supervisor's: signals go there."""
+
+    process: subprocess.Popen[bytes]
+    endpoint: str  # http://127.0.0.1:PORT, or unix:PATH
+    data_dir: Path
+    log: Path  # standard error and the log
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def workers(self) -> list[int]:
+        """Process ids of the workers that live now."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [int(child) for child in children]
+
+    def stop(self, number: int = signal.SIGTERM, seconds: float = STOP_SECONDS) -> int:
+        """The exit code. Idempotent."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(seconds)
+
+    def kill(self) -> None:
+        """SIGKILL to the supervisor and every worker at once, as a power cut would."""
+        workers = self.workers() if self.process.poll() is None else []
+        for pid in [self.pid, *workers]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait(10)
+
+
+@contextmanager
+def running_server(
+    tmp_path: Path,
+    *,
+    auth: str | None = "none",
+    workers: int = 1,
+    config: str = "",
+    listen: Sequence[str] = ("127.0.0.1:0",),
+    arguments: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    data_dir: Path | None = None,
+) -> Iterator[Server]:
+    """Serves with data in `tmp_path/data`; `config` is the text of a configuration file. A second call with the same
+    folder goes on with its data. On failure the log is printed."""
+    server = start_server(
+        tmp_path, auth=auth, workers=workers, config=config, listen=listen, arguments=arguments,
+        environment=environment, data_dir=data_dir,
+    )  # fmt: skip
+    try:
+        yield server
+    except BaseException:
+        print(f"--- log of the server ---\n{server.log.read_text(errors='replace')[-20_000:]}")
+        raise
+    finally:
+        end(server)
+
+
+def start_server(
+    tmp_path: Path,
+    *,
+    auth: str | None = "none",
+    workers: int = 1,
+    config: str = "",
+    listen: Sequence[str] = ("127.0.0.1:0",),
+    arguments: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    data_dir: Path | None = None,
+) -> Server:
+    data_dir = data_dir or tmp_path / "data"
+    command = [sys.executable, "-m", "glancetui", "serve", "--data-dir", str(data_dir), "--workers", str(workers)]
+    for address in listen:
+        command += ["--listen", address]
+    if auth is not None:
+        command += ["--auth", auth]
+    if config:
+        file = tmp_path / "glancetui.conf"
+        file.write_text(config)
+        command += ["--config-file", str(file)]
+    log = tmp_path / "server.log"
+    with log.open("ab") as errors:
+        process = subprocess.Popen(
+            [*command, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
+            env=clean_environment() | dict(environment or {}),
+        )  # fmt: skip
+    try:
+        endpoint = announced(process, log)
+    except BaseException:
+        end(Server(process, "", data_dir, log))
+        raise
+    return Server(process, endpoint, data_dir, log)
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's, without what would configure clients or the service."""
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith("OS_") and name != "GLANCETUI_DATA_DIR"
+    }
+
+
+def announced(process: subprocess.Popen[bytes], log: Path) -> str:
+    """The first address that the service prints. Raises AssertionError with the log when it ends or takes too long."""
+    assert process.stdout is not None
+    deadline = time.monotonic() + START_SECONDS
+    text = b""
+    while time.monotonic() < deadline:
+        if not select.select([process.stdout], [], [], 0.2)[0]:
+            continue
+        piece = os.read(process.stdout.fileno(), 65536)
+        text += piece
+        if match := _ANNOUNCED.search(text.decode()):
+            return match[1]
+        if not piece:
+            break
+    raise AssertionError(f"the service did not start: {text!r}\n{log.read_text(errors='replace')[-20_000:]}")
+
+
+def end(server: Server) -> None:
+    """Stops it by its process id; by force if it does not go."""
+    try:
+        server.stop()
+    except subprocess.TimeoutExpired:
+        server.kill()
+        raise
+    finally:
+        if server.process.stdout is not None:
+            server.process.stdout.close()
