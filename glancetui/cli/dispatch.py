@@ -6,8 +6,10 @@ import argparse
 import contextlib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from glancetui.errors import GlancetuiError
@@ -32,6 +34,18 @@ WITH_VALUE = frozenset(
         "--os-cacert", "--timeout", "--theme",
     }
 )  # fmt: skip
+
+
+class Terminated(BaseException):
+    """A signal asks the process to end: half-written files are removed on the way out."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+
+def terminate(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001  # a signal handler
+    raise Terminated(signum)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -78,6 +92,9 @@ def run_command(noun: str, words: Sequence[str], leading: Sequence[str]) -> int:
     """Run a command of the client."""
     from glancetui.cli.context import Context
 
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(signum) is signal.SIG_DFL:  # nohup stays nohup
+            signal.signal(signum, terminate)
     verbs: Mapping[str, Verb] = importlib.import_module(f"glancetui.cli.{noun}").VERBS
     if "" in verbs:  # a noun that is its own verb
         return execute(verbs[""], [noun], [*leading, *words], Context)
@@ -124,11 +141,19 @@ def unknown(kind: str, word: str, known: Mapping[str, object]) -> int:
 def run_service_command(noun: str, arguments: Sequence[str]) -> int:
     """Run a Typer application that belongs to the service; its libraries are loaded only here."""
     module = importlib.import_module(f"glancetui.cli.{noun}")
+    import typer
+
     try:
-        module.app(args=list(arguments), prog_name=f"glancetui {noun}")
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    return 0
+        # Not `standalone`: there Typer would end the process with 0 whatever the command returns.
+        code = module.app(args=list(arguments), prog_name=f"glancetui {noun}", standalone_mode=False)
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        if not hasattr(error, "show") or not hasattr(error, "exit_code"):
+            raise
+        error.show()  # a usage error, in Typer's own words
+        return int(error.exit_code)
+    return code if isinstance(code, int) else 0
 
 
 def guarded(command: Callable[[], int | None], arguments: Sequence[str]) -> int:
@@ -146,6 +171,8 @@ def guarded(command: Callable[[], int | None], arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         return 130
+    except Terminated as end:
+        return 128 + end.signum
     except (GlancetuiError, OSError) as error:
         return fail(error, arguments)
     except Exception as error:  # noqa: BLE001  # the edge: what is left is a defect, and is named as one
