@@ -236,7 +236,7 @@ MEMBERS = (
     call("a stranger adds", 404, "POST", MEMBERS_PATH, body={"member": "p4"}, caller="stranger", state="shared"),
     call("a reader adds", 403, "POST", MEMBERS_PATH, body={"member": "p4"}, caller="reader", state="shared"),
     call("the owner answers", 403, "PUT", f"{MEMBERS_PATH}/p2", body=ACCEPTED, state="shared"),
-    call("an unknown answer", 400, "PUT", f"{MEMBERS_PATH}/p2", body={"status": "maybe"}, caller="other", state="shared"),
+    call("a wrong answer", 400, "PUT", f"{MEMBERS_PATH}/p2", body={"status": "maybe"}, caller="other", state="shared"),
     call("no answer", 400, "PUT", f"{MEMBERS_PATH}/p2", body={}, caller="other", state="shared"),
     call("an answer of no text", 400, "PUT", f"{MEMBERS_PATH}/p2", body={"status": []}, caller="other", state="shared"),
     call("an answer for another", 404, "PUT", f"{MEMBERS_PATH}/p3", body=ACCEPTED, caller="other", state="shared"),

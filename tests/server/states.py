@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from tests.server.api import Api
 
+# Small quotas, so that reaching one takes little; and a peer that is trusted to say who calls.
+QUOTAS = """\
+[DEFAULT]
+image_property_quota = 5
+image_tag_quota = 4
+image_member_quota = 3
+[glancetui]
+trusted_peers = 127.0.0.1
+"""
+
 
 def image_in(api: Api, state: str) -> str:
     """The id of a new image of project p1."""
