@@ -1,0 +1,25 @@
+"""The registry on a SQL database in Glance's schema."""
+
+from __future__ import annotations
+
+from glancetui.config.settings import DatabaseSettings
+from glancetui.registry.sql import schema
+from glancetui.registry.sql.registry import SqlRegistry
+
+__all__ = ["SqlRegistry", "open_registry"]
+
+
+def open_registry(settings: DatabaseSettings, node: str) -> SqlRegistry:
+    """The registry of `settings`, its schema current.
+
+    An empty database is filled, an older one upgraded, where `settings.upgrade` allows. `node` names this process tree
+    in events. Raises ConfigError for a database that needs an operator's decision, RegistryUnavailable for one that
+    cannot be reached now.
+    """
+    database = schema.open_database(settings)
+    try:
+        schema.prepare(database, upgrade=settings.upgrade)
+    except BaseException:
+        database.close()
+        raise
+    return SqlRegistry(database, node)

@@ -1,0 +1,105 @@
+"""One transaction that changes an image: comparing what was seen, moving the revision on, telling of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from glancetui.errors import NotFound, RegistryUnavailable, Stale
+from glancetui.model import Image
+from glancetui.registry.interface import Actor, Seen
+from glancetui.registry.sql import events
+from glancetui.registry.sql.documents import decode_image, document
+from glancetui.registry.sql.tables import gt_images, images
+
+_STATE = (
+    sa.select(
+        images.c.id,
+        images.c.status,
+        images.c.created_at,
+        images.c.updated_at,
+        images.c.deleted,
+        gt_images.c.revision,
+    )
+    .select_from(images.outerjoin(gt_images, gt_images.c.image_id == images.c.id))
+    .where(images.c.id == sa.bindparam("image_id"))
+)
+_FIRST_REVISION = sa.insert(gt_images)
+_NEXT_REVISION = (
+    sa.update(gt_images)
+    .where(gt_images.c.image_id == sa.bindparam("of_image"))
+    .values(revision=gt_images.c.revision + 1)
+)
+_KEEP_REASON = sa.update(gt_images).where(gt_images.c.image_id == sa.bindparam("of_image"))
+_BY_ID = (
+    sa.select(document())
+    .select_from(images.outerjoin(gt_images, gt_images.c.image_id == images.c.id))
+    .where(images.c.id == sa.bindparam("image_id"))
+)
+_UPDATE = sa.update(images).where(images.c.id == sa.bindparam("of_image"))
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """An image's row as the transaction finds it."""
+
+    image_id: str
+    status: str
+    updated_at: datetime
+    deleted: bool
+    revision: int | None  # None: we never changed it
+
+
+class Change:
+    """A transaction under way. `now` is its one time, in UTC without zone."""
+
+    def __init__(self, db: sa.Connection, now: datetime, actor: Actor, node: str) -> None:
+        self.db, self.now, self.actor, self._node = db, now, actor, node
+
+    def state(self, image_id: str) -> State | None:
+        row = self.db.execute(_STATE, {"image_id": image_id}).fetchone()
+        if row is None:
+            return None
+        return State(image_id=row[0], status=row[1], updated_at=row[3] or row[2], deleted=bool(row[4]), revision=row[5])
+
+    def live(self, image_id: str) -> State:
+        """Raises NotFound."""
+        state = self.state(image_id)
+        if state is None or state.deleted or state.status == "pending_delete":
+            raise NotFound(f"There is no image {image_id}.")
+        return state
+
+    def unchanged(self, seen: Seen) -> State:
+        """The row, if it still is as it was seen. Raises Stale, NotFound."""
+        state = self.live(seen.image_id)
+        if ((state.revision or 0), state.updated_at) != (seen.revision, seen.updated_at):
+            raise Stale(f"Image {seen.image_id} was changed by somebody else meanwhile. Read it again, then retry.")
+        return state
+
+    def update(self, state: State, values: Mapping[str, object]) -> None:
+        """Write columns of the image; its time and revision move on."""
+        self.db.execute(_UPDATE, {"of_image": state.image_id, **values, "updated_at": self.now})
+        self.next_revision(state)
+
+    def next_revision(self, state: State) -> None:
+        if state.revision is None:
+            self.db.execute(_FIRST_REVISION, {"image_id": state.image_id, "revision": 1})
+        else:
+            self.db.execute(_NEXT_REVISION, {"of_image": state.image_id})
+
+    def keep_reason(self, image_id: str, reason: str | None) -> None:
+        """Why the last attempt to give the image data failed; after `next_revision`, which makes the row."""
+        self.db.execute(_KEEP_REASON, {"of_image": image_id, "reason": reason})
+
+    def tell(self, kind: str, image_id: str) -> None:
+        events.add(self.db, kind, image_id, self.actor, self._node, self.now)
+
+    def image(self, image_id: str) -> Image:
+        """The image as this transaction leaves it."""
+        text: Any = self.db.execute(_BY_ID, {"image_id": image_id}).scalar()
+        if text is None:
+            raise RegistryUnavailable(f"Image {image_id} vanished within a transaction. Check the database.")
+        return decode_image(text)

@@ -1,0 +1,172 @@
+"""Images: creating, changing, deleting, tags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from glancetui.errors import Duplicate, LimitExceeded, NotFound
+from glancetui.model import Image, ImageStatus
+from glancetui.registry.interface import ImageChange, NewImage, Seen
+from glancetui.registry.sql import outbox
+from glancetui.registry.sql.change import Change
+from glancetui.registry.sql.tables import image_locations, image_members, image_properties, image_tags, images
+
+#: What the bytes said of an image; it goes with them.
+NO_BYTES: Mapping[str, None] = dict.fromkeys(("size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value"))
+
+_ADD_IMAGE = sa.insert(images)
+_ADD_PROPERTIES = sa.insert(image_properties)
+_ADD_TAGS = sa.insert(image_tags)
+_PROPERTIES = sa.select(image_properties.c.name, image_properties.c.value, image_properties.c.deleted).where(
+    image_properties.c.image_id == sa.bindparam("image_id")
+)
+_SET_PROPERTY = sa.update(image_properties).where(
+    image_properties.c.image_id == sa.bindparam("of_image"), image_properties.c.name == sa.bindparam("named")
+)
+_TAGS = sa.select(image_tags.c.value).where(
+    image_tags.c.image_id == sa.bindparam("image_id"), image_tags.c.deleted == sa.false()
+)
+_DROP_TAG = sa.update(image_tags).where(
+    image_tags.c.image_id == sa.bindparam("of_image"),
+    image_tags.c.value == sa.bindparam("tag"),
+    image_tags.c.deleted == sa.false(),
+)
+_DROP_ALL = [
+    sa.update(table).where(table.c.image_id == sa.bindparam("of_image"), table.c.deleted == sa.false())
+    for table in (image_properties, image_tags, image_members)
+]
+_DROP_LOCATIONS = sa.update(image_locations).where(
+    image_locations.c.image_id == sa.bindparam("of_image"), image_locations.c.deleted == sa.false()
+)
+_BYTES_STORED = (
+    sa.select(sa.func.sum(images.c.size))
+    .select_from(images.join(image_locations, image_locations.c.image_id == images.c.id))
+    .where(images.c.deleted == sa.false(), image_locations.c.deleted == sa.false())
+)
+_BYTES_STORED_BY = {
+    True: _BYTES_STORED.where(images.c.owner.is_(None)),
+    False: _BYTES_STORED.where(images.c.owner == sa.bindparam("owner")),
+}
+
+
+def create(change: Change, new: NewImage) -> Image:
+    tags = tuple(sorted(set(new.tags)))
+    row = {
+        name: getattr(new, name)
+        for name in (
+            "id", "owner", "name", "visibility", "protected", "os_hidden",
+            "container_format", "disk_format", "min_disk", "min_ram",
+        )
+    }  # fmt: skip
+    times = {"created_at": change.now, "updated_at": change.now}
+    try:
+        change.db.execute(_ADD_IMAGE, {**row, **times, "status": ImageStatus.QUEUED.value, "deleted": False})
+    except exc.IntegrityError as error:
+        raise Duplicate(f"The id {new.id} is or was another image's. Choose another, or none.") from error
+    _add_properties(change, new.id, new.properties)
+    _add_tags(change, new.id, tags)
+    change.tell("image.create", new.id)
+    return Image(**row, **times, status=ImageStatus.QUEUED.value, properties=dict(new.properties), tags=tags)
+
+
+def apply(change: Change, seen: Seen, wanted: ImageChange) -> Image:
+    state = change.unchanged(seen)
+    columns: dict[str, Any] = {  # Any: values of the columns, of their types
+        name: value
+        for name in wanted.__struct_fields__
+        if name not in {"properties", "tags"} and (value := getattr(wanted, name)) is not msgspec.UNSET
+    }
+    if columns.get("status") == ImageStatus.QUEUED:
+        columns.update(NO_BYTES)
+    if wanted.properties is not msgspec.UNSET:
+        _replace_properties(change, seen.image_id, wanted.properties)
+    if wanted.tags is not msgspec.UNSET:
+        _replace_tags(change, seen.image_id, set(wanted.tags))
+    change.update(state, columns)
+    change.tell("image.update", seen.image_id)
+    return change.image(seen.image_id)
+
+
+def delete(change: Change, seen: Seen) -> None:
+    state = change.unchanged(seen)
+    outbox.owe_locations(change, seen.image_id)
+    gone = {"of_image": seen.image_id, "deleted": True, "deleted_at": change.now, "updated_at": change.now}
+    for statement in _DROP_ALL:
+        change.db.execute(statement, gone)
+    change.db.execute(_DROP_LOCATIONS, {**gone, "status": "deleted"})
+    change.update(state, {"status": ImageStatus.DELETED.value, "deleted": True, "deleted_at": change.now})
+    change.tell("image.delete", seen.image_id)
+
+
+def add_tag(change: Change, image_id: str, tag: str, quota: int) -> None:
+    state = change.live(image_id)
+    tags = set(change.db.execute(_TAGS, {"image_id": image_id}).scalars())
+    if tag in tags:
+        return
+    if 0 <= quota <= len(tags):
+        raise LimitExceeded(f"Image {image_id} has {len(tags)} tags; {quota} are allowed. Remove one first.")
+    _add_tags(change, image_id, [tag])
+    change.next_revision(state)
+    change.tell("image.update", image_id)
+
+
+def remove_tag(change: Change, image_id: str, tag: str) -> None:
+    state = change.live(image_id)
+    if not _drop_tag(change, image_id, tag):
+        raise NotFound(f"Image {image_id} has no tag {tag}.")
+    change.next_revision(state)
+    change.tell("image.update", image_id)
+
+
+def bytes_stored(db: sa.Connection, owner: str | None) -> int:
+    return db.execute(_BYTES_STORED_BY[owner is None], {"owner": owner}).scalar() or 0
+
+
+def _add_properties(change: Change, image_id: str, properties: Mapping[str, str | None]) -> None:
+    rows = [
+        {"image_id": image_id, "name": name, "value": value, **_fresh(change)} for name, value in properties.items()
+    ]
+    if rows:
+        change.db.execute(_ADD_PROPERTIES, rows)
+
+
+def _add_tags(change: Change, image_id: str, tags: Iterable[str]) -> None:
+    rows = [{"image_id": image_id, "value": tag, **_fresh(change)} for tag in tags]
+    if rows:
+        change.db.execute(_ADD_TAGS, rows)
+
+
+def _fresh(change: Change) -> dict[str, object]:
+    return {"created_at": change.now, "updated_at": change.now, "deleted": False}
+
+
+def _replace_properties(change: Change, image_id: str, wanted: Mapping[str, str | None]) -> None:
+    """Removed ones keep their rows; one of a removed name comes back in its row, since names are unique for ever."""
+    rows = {row[0]: row for row in change.db.execute(_PROPERTIES, {"image_id": image_id})}
+    _add_properties(change, image_id, {name: value for name, value in wanted.items() if name not in rows})
+    updates: list[dict[str, object]] = []
+    for name, value, deleted in rows.values():
+        of = {"of_image": image_id, "named": name, "updated_at": change.now}
+        if name in wanted and (deleted or value != wanted[name]):
+            updates.append({**of, "value": wanted[name], "deleted": False, "deleted_at": None})
+        elif name not in wanted and not deleted:
+            updates.append({**of, "value": value, "deleted": True, "deleted_at": change.now})
+    if updates:
+        change.db.execute(_SET_PROPERTY, updates)
+
+
+def _replace_tags(change: Change, image_id: str, wanted: set[str]) -> None:
+    present = set(change.db.execute(_TAGS, {"image_id": image_id}).scalars())
+    _add_tags(change, image_id, sorted(wanted - present))
+    for tag in present - wanted:
+        _drop_tag(change, image_id, tag)
+
+
+def _drop_tag(change: Change, image_id: str, tag: str) -> bool:
+    gone = {"of_image": image_id, "tag": tag, "deleted": True, "deleted_at": change.now, "updated_at": change.now}
+    return change.db.execute(_DROP_TAG, gone).rowcount > 0

@@ -1,0 +1,40 @@
+"""Named leases with fencing numbers: at most one holder, and a late one can be told by its number."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from glancetui.registry.sql.tables import gt_leases
+
+_ONE = sa.select(gt_leases.c.owner, gt_leases.c.fence, gt_leases.c.expires_at).where(
+    gt_leases.c.name == sa.bindparam("lease")
+)
+_ADD = sa.insert(gt_leases)
+_SET = sa.update(gt_leases).where(gt_leases.c.name == sa.bindparam("lease"))
+_FREE = _SET.where(gt_leases.c.owner == sa.bindparam("holder")).values(owner=None)
+
+
+def held_by_other(db: sa.Connection, name: str, owner: str, now: datetime) -> bool:
+    row = db.execute(_ONE, {"lease": name}).fetchone()
+    return row is not None and row[0] not in {None, owner} and row[2] > now
+
+
+def acquire(db: sa.Connection, name: str, owner: str, seconds: float, now: datetime) -> int | None:
+    """The fence grows with each change of hands, and when a holder let its lease run out."""
+    until = now + timedelta(seconds=seconds)
+    row = db.execute(_ONE, {"lease": name}).fetchone()
+    if row is None:
+        db.execute(_ADD, {"name": name, "owner": owner, "fence": 1, "expires_at": until})
+        return 1
+    holder, fence, expires_at = row
+    if holder not in {None, owner} and expires_at > now:
+        return None
+    fence += not (holder == owner and expires_at > now)
+    db.execute(_SET, {"lease": name, "owner": owner, "fence": fence, "expires_at": until})
+    return int(fence)
+
+
+def release(db: sa.Connection, name: str, owner: str) -> None:
+    db.execute(_FREE, {"lease": name, "holder": owner})

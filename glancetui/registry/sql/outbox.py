@@ -1,0 +1,93 @@
+"""Side effects that committed changes owe: objects to remove."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from glancetui.model import Location
+from glancetui.registry.interface import OutboxEntry
+from glancetui.registry.sql.change import Change
+from glancetui.registry.sql.tables import gt_outbox, image_locations
+
+DELETE_OBJECT = "delete-object"
+
+_OWED = sa.select(image_locations.c.value, image_locations.c.meta_data).where(
+    image_locations.c.image_id == sa.bindparam("image_id"),
+    image_locations.c.deleted == sa.false(),
+    image_locations.c.status != sa.literal_column("'deleted'"),
+)
+_ADD = sa.insert(gt_outbox)
+_ANY_DUE = sa.select(sa.func.min(gt_outbox.c.due_at) <= sa.bindparam("now", type_=sa.DateTime))
+_DUE = (
+    sa.select(
+        gt_outbox.c.id, gt_outbox.c.kind, gt_outbox.c.image_id, gt_outbox.c.store, gt_outbox.c.url, gt_outbox.c.attempts
+    )
+    .where(gt_outbox.c.due_at <= sa.bindparam("now"))
+    .order_by(gt_outbox.c.due_at, gt_outbox.c.id)
+    .limit(sa.bindparam("most"))
+)
+_CLAIM = sa.update(gt_outbox).where(gt_outbox.c.id == sa.bindparam("entry"))
+_FINISH = sa.delete(gt_outbox).where(gt_outbox.c.id == sa.bindparam("entry"))
+_POSTPONE = (
+    sa.update(gt_outbox)
+    .where(gt_outbox.c.id == sa.bindparam("entry"))
+    .values(attempts=gt_outbox.c.attempts + 1, claimed_by=None)
+)
+
+
+def owe_locations(change: Change, image_id: str) -> None:
+    """An entry for each live location of the image."""
+    rows = [
+        {
+            "kind": DELETE_OBJECT,
+            "image_id": image_id,
+            "store": store_of(meta_data),
+            "url": url,
+            "attempts": 0,
+            "due_at": change.now,
+            "created_at": change.now,
+        }
+        for url, meta_data in change.db.execute(_OWED, {"image_id": image_id})
+    ]
+    if rows:
+        change.db.execute(_ADD, rows)
+
+
+def store_of(meta_data: str | None) -> str:
+    """The backend a location names; empty where it names none, as with a single store. `backend` is Glance's older word."""
+    try:
+        named: Any = msgspec.json.decode(meta_data or "{}")  # Any: whatever JSON others wrote there
+    except msgspec.DecodeError:
+        return ""
+    store = (named.get("store") or named.get("backend")) if isinstance(named, dict) else None
+    return store if isinstance(store, str) else ""
+
+
+def any_due(db: sa.Connection, now: datetime) -> bool:
+    return bool(db.execute(_ANY_DUE, {"now": now}).scalar())
+
+
+def claim(db: sa.Connection, owner: str, lease: float, now: datetime, limit: int) -> Sequence[OutboxEntry]:
+    rows = db.execute(_DUE, {"now": now, "most": limit}).fetchall()
+    until = now + timedelta(seconds=lease)
+    if rows:
+        db.execute(_CLAIM, [{"entry": row[0], "claimed_by": owner, "due_at": until} for row in rows])
+    return [
+        OutboxEntry(
+            id=row[0], kind=row[1], image_id=row[2], location=Location(store=row[3], url=row[4]), attempts=row[5]
+        )
+        for row in rows
+    ]
+
+
+def finish(db: sa.Connection, entry: OutboxEntry) -> None:
+    db.execute(_FINISH, {"entry": entry.id})
+
+
+def postpone(db: sa.Connection, entry: OutboxEntry, until: datetime, error: str) -> None:
+    db.execute(_POSTPONE, {"entry": entry.id, "due_at": until, "error": error})

@@ -1,0 +1,188 @@
+"""What is SQLite's alone: pragmas, the one writer, JSON functions, index hints, how times are spelled."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from glancetui.config.settings import DatabaseSettings
+from glancetui.errors import ConfigError, RegistryUnavailable
+
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # an answered commit survives a power cut
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA cache_size=-8000",  # KiB; per connection, so small: mapped pages are shared by all
+    "PRAGMA mmap_size=268435456",
+    "PRAGMA journal_size_limit=67108864",
+)
+_STATEMENTS_KEPT = 512  # prepared statements per connection: listing has many shapes
+_FIRST_NAP, _LONGEST_NAP = 0.0001, 0.001  # seconds; a write takes about half a millisecond
+
+
+def path_of(url: sa.URL) -> Path:
+    """The database file that `url` names. Raises ConfigError if there is none, or no folder for it."""
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise ConfigError("[database] connection names no file: give sqlite:////path/to/glance.sqlite.")
+    path = Path(url.database).absolute()
+    if not path.parent.is_dir():
+        raise ConfigError(
+            f"The folder {path.parent} of the database does not exist: create it or change [database] connection."
+        )
+    return path
+
+
+def create_file(path: Path) -> bool:
+    """Make an empty file that only its owner may read; false if it is there already. Raises ConfigError."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise ConfigError(f"The database {path} cannot be created: {error.strerror}.") from error
+    return True
+
+
+def open_engine(path: Path, settings: DatabaseSettings) -> sa.Engine:
+    """Connections that begin transactions only when told (`BEGIN` or, for writers, `BEGIN IMMEDIATE`)."""
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(path)),
+        poolclass=sa.QueuePool,
+        pool_size=settings.max_pool_size,
+        max_overflow=settings.max_overflow,
+        pool_timeout=settings.busy_seconds,
+        pool_use_lifo=True,  # the connection used last has the warmest cache
+        pool_reset_on_return=None,  # `reading` and `writing` end each transaction themselves
+        connect_args={
+            "check_same_thread": False,
+            "isolation_level": None,  # otherwise the driver begins transactions of its own, and only for some statements
+            "timeout": settings.busy_seconds,  # for writers that are not ours; ours queue at `Writer`
+            "cached_statements": _STATEMENTS_KEPT,
+        },
+    )
+    sa.event.listen(engine, "connect", _on_connect)
+    return engine
+
+
+def _on_connect(connection: Any, _record: object) -> None:  # Any: the driver's connection
+    for pragma in _PRAGMAS:
+        connection.execute(pragma).close()
+
+
+class Writer:
+    """A queue of one place across threads and processes: SQLite's own waits in steps of up to 100 ms, which shows at p99.
+
+    Two locks beside the database. Who holds `turn` is next and alone watches `write`; so a process that has just
+    written cannot overtake one that waits.
+    """
+
+    def __init__(self, path: Path, wait: float) -> None:
+        self._wait = wait
+        self._thread = threading.Lock()
+        self._turn = _open_lock(path.with_name(path.name + ".turn"))
+        self._write = _open_lock(path.with_name(path.name + ".lock"))
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Raises RegistryUnavailable when the place is not free in time."""
+        deadline = time.monotonic() + self._wait
+        if not self._thread.acquire(timeout=self._wait):
+            raise _busy(self._wait)
+        try:
+            self._lock(self._turn, deadline)
+            try:
+                self._lock(self._write, deadline)
+            finally:
+                fcntl.flock(self._turn, fcntl.LOCK_UN)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._write, fcntl.LOCK_UN)
+        finally:
+            self._thread.release()
+
+    def close(self) -> None:
+        os.close(self._turn)
+        os.close(self._write)
+
+    def _lock(self, file: int, deadline: float) -> None:
+        nap = _FIRST_NAP
+        while not _try_lock(file):
+            if time.monotonic() > deadline:
+                raise _busy(self._wait)
+            time.sleep(nap)
+            nap = min(nap * 1.5, _LONGEST_NAP)
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigError(f"The lock file {path} cannot be opened: {error.strerror}.") from error
+
+
+def _try_lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _busy(wait: float) -> RegistryUnavailable:
+    return RegistryUnavailable(f"The database was busy with other writers for {wait:g} seconds. Try again.")
+
+
+# -- expressions -------------------------------------------------------------------------------------------------------
+
+
+def time_in(at: datetime) -> str:
+    """A time as the database holds it; such strings sort as the times do."""
+    return at.isoformat(" ", "microseconds")
+
+
+def time_out(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def json_array_of(value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Aggregates in the order of the rows."""
+    return sa.func.json_group_array(value)
+
+
+def json_map_of(name: sa.ColumnElement[Any], value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.func.json_group_object(name, value)
+
+
+def json_object(**members: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    # Names as literals: as parameters, 24 of them would be bound for each call.
+    return sa.func.json_object(*(part for name, value in members.items() for part in (_word(name), value)))
+
+
+def json_text(value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """A column of JSON text as JSON; an empty object where it is none."""
+    return sa.func.json(sa.case((sa.func.json_valid(value) == 1, value), else_=_word("{}")))
+
+
+def _word(text: str) -> sa.ColumnElement[str]:
+    return sa.literal_column(f"'{text}'", sa.String)
+
+
+def walk_index(statement: sa.Select[Any], table: sa.Table, index: str) -> sa.Select[Any]:
+    """Have `statement` read `table` by `index`, whatever the planner would guess without statistics."""
+    return statement.with_hint(table, f"INDEXED BY {index}", "sqlite")
+
+
+def look_up_by_id(statement: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
+    """Have `statement` read `table` by its primary key, which is text and so has an index of its own."""
+    return walk_index(statement, table, f"sqlite_autoindex_{table.name}_1")

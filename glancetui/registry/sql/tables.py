@@ -1,0 +1,362 @@
+"""Glance's tables as Glance 33 lays them out, our own `gt_*` tables, and the extra indexes that make pages cheap.
+
+On Glance's tables we add indexes and nothing else, so that Glance can be pointed back at the database.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+BigSize = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+#: What a page can be sorted by. Each has an index behind an owner and behind a visibility.
+SORT_KEYS = ("name", "status", "container_format", "disk_format", "size", "id", "created_at", "updated_at")
+
+
+def _key(name: str = "id") -> sa.Column[int]:
+    return sa.Column(name, sa.Integer, primary_key=True, nullable=False)
+
+
+def _times() -> tuple[sa.Column[object], ...]:
+    return (sa.Column("created_at", sa.DateTime, nullable=False), sa.Column("updated_at", sa.DateTime))
+
+
+def _soft_deletion() -> tuple[sa.Column[object], ...]:
+    return (sa.Column("deleted_at", sa.DateTime), sa.Column("deleted", sa.Boolean, nullable=False))
+
+
+def _image_id() -> sa.Column[str]:
+    return sa.Column("image_id", sa.String(36), sa.ForeignKey("images.id"), nullable=False)
+
+
+def _namespace_id() -> sa.Column[int]:
+    return sa.Column("namespace_id", sa.Integer, sa.ForeignKey("metadef_namespaces.id"), nullable=False)
+
+
+# -- Glance's: images --------------------------------------------------------------------------------------------------
+
+images = sa.Table(
+    "images",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True, nullable=False),
+    sa.Column("name", sa.String(255)),
+    sa.Column("size", BigSize),
+    sa.Column("status", sa.String(30), nullable=False),
+    *_times(),
+    *_soft_deletion(),
+    sa.Column("disk_format", sa.String(20)),
+    sa.Column("container_format", sa.String(20)),
+    sa.Column("checksum", sa.String(32)),
+    sa.Column("owner", sa.String(255)),
+    sa.Column("min_disk", sa.Integer, nullable=False),
+    sa.Column("min_ram", sa.Integer, nullable=False),
+    sa.Column("protected", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("virtual_size", BigSize),
+    sa.Column(
+        "visibility",
+        sa.Enum("private", "public", "shared", "community", name="image_visibility"),
+        nullable=False,
+        server_default="shared",
+    ),
+    sa.Column("os_hidden", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("os_hash_algo", sa.String(64)),
+    sa.Column("os_hash_value", sa.String(128)),
+    sa.Index("checksum_image_idx", "checksum"),
+    sa.Index("created_at_image_idx", "created_at"),
+    sa.Index("ix_images_deleted", "deleted"),
+    sa.Index("os_hash_value_image_idx", "os_hash_value"),
+    sa.Index("os_hidden_image_idx", "os_hidden"),
+    sa.Index("owner_image_idx", "owner"),
+    sa.Index("updated_at_image_idx", "updated_at"),
+    sa.Index("visibility_image_idx", "visibility"),
+)
+
+image_properties = sa.Table(
+    "image_properties",
+    metadata,
+    _key(),
+    _image_id(),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("value", sa.Text),
+    *_times(),
+    *_soft_deletion(),
+    sa.Index("ix_image_properties_deleted", "deleted"),
+    sa.Index("ix_image_properties_image_id", "image_id"),
+    sa.UniqueConstraint("image_id", "name", name="ix_image_properties_image_id_name"),
+)
+
+image_tags = sa.Table(
+    "image_tags",
+    metadata,
+    _key(),
+    _image_id(),
+    sa.Column("value", sa.String(255), nullable=False),
+    *_times(),
+    *_soft_deletion(),
+    sa.Index("ix_image_tags_image_id", "image_id"),
+    sa.Index("ix_image_tags_image_id_tag_value", "image_id", "value"),
+)
+
+image_locations = sa.Table(
+    "image_locations",
+    metadata,
+    _key(),
+    _image_id(),
+    sa.Column("value", sa.Text, nullable=False),
+    *_times(),
+    *_soft_deletion(),
+    sa.Column("meta_data", sa.Text),
+    sa.Column("status", sa.String(30), nullable=False, server_default="active"),
+    sa.Index("ix_image_locations_deleted", "deleted"),
+    sa.Index("ix_image_locations_image_id", "image_id"),
+)
+
+image_members = sa.Table(
+    "image_members",
+    metadata,
+    _key(),
+    _image_id(),
+    sa.Column("member", sa.String(255), nullable=False),
+    sa.Column("can_share", sa.Boolean, nullable=False),
+    *_times(),
+    *_soft_deletion(),
+    sa.Column("status", sa.String(20), nullable=False, server_default="pending"),
+    sa.Index("ix_image_members_deleted", "deleted"),
+    sa.Index("ix_image_members_image_id", "image_id"),
+    sa.Index("ix_image_members_image_id_member", "image_id", "member"),
+    sa.UniqueConstraint("image_id", "member", "deleted_at", name="image_members_image_id_member_deleted_at_key"),
+)
+
+# -- Glance's: tasks, cache --------------------------------------------------------------------------------------------
+
+tasks = sa.Table(
+    "tasks",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True, nullable=False),
+    sa.Column("type", sa.String(30), nullable=False),
+    sa.Column("status", sa.String(30), nullable=False),
+    sa.Column("owner", sa.String(255), nullable=False),
+    sa.Column("expires_at", sa.DateTime),
+    *_times(),
+    *_soft_deletion(),
+    sa.Column("image_id", sa.String(36)),
+    sa.Column("request_id", sa.String(64)),
+    sa.Column("user_id", sa.String(64)),
+    sa.Index("ix_tasks_deleted", "deleted"),
+    sa.Index("ix_tasks_image_id", "image_id"),
+    sa.Index("ix_tasks_owner", "owner"),
+    sa.Index("ix_tasks_status", "status"),
+    sa.Index("ix_tasks_type", "type"),
+    sa.Index("ix_tasks_updated_at", "updated_at"),
+)
+
+task_info = sa.Table(
+    "task_info",
+    metadata,
+    sa.Column("task_id", sa.String(36), sa.ForeignKey("tasks.id"), primary_key=True, nullable=False),
+    sa.Column("input", sa.Text),
+    sa.Column("result", sa.Text),
+    sa.Column("message", sa.Text),
+)
+
+node_reference = sa.Table(
+    "node_reference",
+    metadata,
+    _key("node_reference_id"),
+    sa.Column("node_reference_url", sa.String(255), nullable=False),
+    sa.UniqueConstraint("node_reference_url", name="uq_node_reference_node_reference_url"),
+)
+
+cached_images = sa.Table(
+    "cached_images",
+    metadata,
+    _key(),
+    sa.Column("image_id", sa.String(36), nullable=False),
+    sa.Column("last_accessed", sa.DateTime, nullable=False),
+    sa.Column("last_modified", sa.DateTime, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("hits", sa.Integer, nullable=False),
+    sa.Column("checksum", sa.String(32)),
+    sa.Column("node_reference_id", sa.Integer, sa.ForeignKey("node_reference.node_reference_id"), nullable=False),
+    sa.UniqueConstraint("image_id", "node_reference_id", name="ix_cached_images_image_id_node_reference_id"),
+)
+
+# -- Glance's: metadata definitions ------------------------------------------------------------------------------------
+
+metadef_namespaces = sa.Table(
+    "metadef_namespaces",
+    metadata,
+    _key(),
+    sa.Column("namespace", sa.String(80), nullable=False),
+    sa.Column("display_name", sa.String(80)),
+    sa.Column("description", sa.Text),
+    sa.Column("visibility", sa.String(32)),
+    sa.Column("protected", sa.Boolean),
+    sa.Column("owner", sa.String(255), nullable=False),
+    *_times(),
+    sa.Index("ix_metadef_namespaces_owner", "owner"),
+    sa.UniqueConstraint("namespace", name="uq_metadef_namespaces_namespace"),
+)
+
+metadef_objects = sa.Table(
+    "metadef_objects",
+    metadata,
+    _key(),
+    _namespace_id(),
+    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("description", sa.Text),
+    sa.Column("required", sa.Text),
+    sa.Column("json_schema", sa.Text, nullable=False),
+    *_times(),
+    sa.Index("ix_metadef_objects_name", "name"),
+    sa.UniqueConstraint("namespace_id", "name", name="uq_metadef_objects_namespace_id_name"),
+)
+
+metadef_properties = sa.Table(
+    "metadef_properties",
+    metadata,
+    _key(),
+    _namespace_id(),
+    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("json_schema", sa.Text, nullable=False),
+    *_times(),
+    sa.Index("ix_metadef_properties_name", "name"),
+    sa.UniqueConstraint("namespace_id", "name", name="uq_metadef_properties_namespace_id_name"),
+)
+
+metadef_tags = sa.Table(
+    "metadef_tags",
+    metadata,
+    _key(),
+    _namespace_id(),
+    sa.Column("name", sa.String(80), nullable=False),
+    *_times(),
+    sa.Index("ix_metadef_tags_name", "name"),
+    sa.UniqueConstraint("namespace_id", "name", name="uq_metadef_tags_namespace_id_name"),
+)
+
+metadef_resource_types = sa.Table(
+    "metadef_resource_types",
+    metadata,
+    _key(),
+    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("protected", sa.Boolean, nullable=False),
+    *_times(),
+    sa.UniqueConstraint("name", name="uq_metadef_resource_types_name"),
+)
+
+metadef_namespace_resource_types = sa.Table(
+    "metadef_namespace_resource_types",
+    metadata,
+    sa.Column(
+        "resource_type_id", sa.Integer, sa.ForeignKey("metadef_resource_types.id"), primary_key=True, nullable=False
+    ),
+    sa.Column("namespace_id", sa.Integer, sa.ForeignKey("metadef_namespaces.id"), primary_key=True, nullable=False),
+    sa.Column("properties_target", sa.String(80)),
+    sa.Column("prefix", sa.String(80)),
+    *_times(),
+    sa.Index("ix_metadef_ns_res_types_namespace_id", "namespace_id"),
+)
+
+# -- ours --------------------------------------------------------------------------------------------------------------
+
+gt_images = sa.Table(
+    "gt_images",
+    metadata,
+    sa.Column("image_id", sa.String(36), primary_key=True, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text),
+)
+
+gt_intents = sa.Table(
+    "gt_intents",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True, nullable=False),
+    sa.Column("image_id", sa.String(36), nullable=False),
+    sa.Column("store", sa.String(255), nullable=False),
+    sa.Column("object_id", sa.String(255), nullable=False),
+    sa.Column("owner", sa.String(255), nullable=False),
+    sa.Column("fence", sa.Integer, nullable=False),
+    sa.Column("expires_at", sa.DateTime, nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Index("ix_gt_intents_image_id", "image_id"),
+    sa.Index("ix_gt_intents_owner", "owner"),
+    sa.Index("ix_gt_intents_expires_at", "expires_at"),
+    sa.Index("ix_gt_intents_store_object_id", "store", "object_id"),
+    sqlite_autoincrement=True,  # a number is never given twice: a late owner must not meet another's intent
+)
+
+gt_outbox = sa.Table(
+    "gt_outbox",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True, nullable=False),
+    sa.Column("kind", sa.String(64), nullable=False),
+    sa.Column("image_id", sa.String(36), nullable=False),
+    sa.Column("store", sa.String(255), nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("due_at", sa.DateTime, nullable=False),  # also the end of a claim
+    sa.Column("claimed_by", sa.String(255)),
+    sa.Column("error", sa.Text),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Index("ix_gt_outbox_due_at", "due_at"),
+    sa.Index("ix_gt_outbox_image_id", "image_id"),
+    sqlite_autoincrement=True,
+)
+
+gt_events = sa.Table(
+    "gt_events",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True, nullable=False),
+    sa.Column("kind", sa.String(64), nullable=False),
+    sa.Column("image_id", sa.String(36)),
+    sa.Column("project", sa.String(255)),
+    sa.Column("user_id", sa.String(255)),
+    sa.Column("request_id", sa.String(255)),
+    sa.Column("node", sa.String(255)),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sqlite_autoincrement=True,  # numbers only grow, also after old events were pruned
+)
+
+gt_leases = sa.Table(
+    "gt_leases",
+    metadata,
+    sa.Column("name", sa.String(255), primary_key=True, nullable=False),
+    sa.Column("owner", sa.String(255)),  # null: free
+    sa.Column("fence", sa.Integer, nullable=False),
+    sa.Column("expires_at", sa.DateTime, nullable=False),
+)
+
+# -- extra indexes on Glance's tables ----------------------------------------------------------------------------------
+
+EXTRA_INDEXES = tuple(
+    sa.Index(
+        f"gt_ix_images_{branch}_{key}",
+        *(images.c[name] for name in dict.fromkeys((branch, "deleted", "os_hidden", key, "created_at", "id"))),
+    )
+    for branch in ("owner", "visibility")
+    for key in SORT_KEYS
+    if key != "id"
+) + (
+    sa.Index("gt_ix_images_owner_id", images.c.owner, images.c.deleted, images.c.os_hidden, images.c.id),
+    sa.Index("gt_ix_images_visibility_id", images.c.visibility, images.c.deleted, images.c.os_hidden, images.c.id),
+    sa.Index(
+        "gt_ix_image_properties_value",
+        image_properties.c.name,
+        image_properties.c.value,
+        image_properties.c.deleted,
+        image_properties.c.image_id,
+        mysql_length={"value": 255},
+    ),
+    sa.Index("gt_ix_image_tags_value", image_tags.c.value, image_tags.c.deleted, image_tags.c.image_id),
+    sa.Index(
+        "gt_ix_image_members_member",
+        image_members.c.member,
+        image_members.c.status,
+        image_members.c.deleted,
+        image_members.c.image_id,
+    ),
+    sa.Index("gt_ix_image_locations_value", image_locations.c.value, mysql_length={"value": 255}),
+)

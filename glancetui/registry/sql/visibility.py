@@ -1,0 +1,147 @@
+"""Who sees which images (contract of GET /v2/images and GET /v2/images/{id}).
+
+What a viewer sees is a union of branches, disjoint from each other; each can be walked by an index of its own, in the
+order of any sort key.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+import sqlalchemy as sa
+
+from glancetui.registry.sql.tables import image_members, images
+
+Condition = sa.ColumnElement[bool]
+Asked = Literal["public", "private", "shared", "community", "all"] | None
+
+#: Gone, or never to be seen; a row in `pending_delete` still has `deleted` = 0.
+UNLISTED = ("deleted", "killed", "pending_delete")
+
+
+class Eyes(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a query decides which branches there are."""
+
+    is_admin: bool
+    in_project: bool
+    asked: Asked
+    any_member_status: bool
+
+
+class Branch(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """`conditions` start with equality on the first column of the index kind `by`, which walking relies on."""
+
+    by: Literal["owner", "visibility"]
+    conditions: tuple[Condition, ...]
+    memberships: bool = False  # shared with the viewer: can also be driven from its memberships
+
+
+PROJECT: sa.BindParameter[str] = sa.bindparam("project")
+MEMBER_STATUS: sa.BindParameter[str] = sa.bindparam("member_status")
+
+
+def word(text: str) -> sa.ColumnElement[Any]:
+    """A literal of ours (never of a caller) in the text of the statement."""
+    return sa.literal_column(f"'{text}'", sa.String)
+
+
+def _is(visibility: str) -> Condition:
+    return images.c.visibility == word(visibility)
+
+
+_MINE = images.c.owner == PROJECT
+_NOT_MINE = sa.or_(images.c.owner.is_(None), images.c.owner != PROJECT)
+_NOBODYS = images.c.owner.is_(None)
+
+
+def branches(eyes: Eyes) -> list[Branch]:
+    if eyes.is_admin:
+        return _admin_branches(eyes)
+    if not eyes.in_project:
+        return [_by_visibility("public")] if eyes.asked in {None, "public", "all"} else []
+    return _project_branches(eyes)
+
+
+def _admin_branches(eyes: Eyes) -> list[Branch]:
+    """Everything, but others' community images only when asked for."""
+    if eyes.asked == "all":
+        return [_by_visibility(kind) for kind in ("private", "shared", "public", "community")]
+    if eyes.asked is not None:
+        return [_by_visibility(eyes.asked)]
+    mine = _MINE if eyes.in_project else _NOBODYS
+    own_community = Branch(by="owner", conditions=(mine, _is("community")))
+    return [*(_by_visibility(kind) for kind in ("private", "shared", "public")), own_community]
+
+
+def _project_branches(eyes: Eyes) -> list[Branch]:
+    own = Branch(by="owner", conditions=(_MINE,))
+    match eyes.asked:
+        case "public" | "community":
+            return [_by_visibility(eyes.asked)]
+        case "private":
+            return [Branch(by="owner", conditions=(_MINE, _is("private")))]
+        case "shared":
+            return [Branch(by="owner", conditions=(_MINE, _is("shared"))), _shared_with_me(eyes)]
+        case "all":
+            return [own, _others("public"), _shared_with_me(eyes), _others("community")]
+        case None:
+            return [own, _others("public"), _shared_with_me(eyes)]
+
+
+def _by_visibility(kind: str) -> Branch:
+    return Branch(by="visibility", conditions=(_is(kind),))
+
+
+def _others(kind: str) -> Branch:
+    return Branch(by="visibility", conditions=(_is(kind), _NOT_MINE))
+
+
+def _shared_with_me(eyes: Eyes) -> Branch:
+    member = membership(any_status=eyes.any_member_status).where(image_members.c.image_id == images.c.id)
+    return Branch(
+        by="visibility",
+        conditions=(_is("shared"), _NOT_MINE, member.correlate(images).exists()),
+        memberships=True,
+    )
+
+
+def membership(*, any_status: bool) -> sa.Select[Any]:
+    """The images that the project is a member of."""
+    statuses = [word("accepted"), word("pending"), word("rejected")] if any_status else [MEMBER_STATUS]
+    return sa.select(image_members.c.image_id).where(
+        image_members.c.member == PROJECT,
+        image_members.c.status.in_(statuses),
+        image_members.c.deleted == sa.false(),
+    )
+
+
+def seen_by(eyes: Eyes) -> Condition:
+    """The branches as one condition, for rows found in another way."""
+    return sa.or_(sa.false(), *(sa.and_(*branch.conditions) for branch in branches(eyes)))
+
+
+def shown_to_admin() -> Condition:
+    return sa.and_(images.c.deleted == sa.false(), images.c.status != word("pending_delete"))
+
+
+def shown_to_project() -> Condition:
+    """By id a project also sees community images, and those shared with it whatever it answered."""
+    member = (
+        sa.select(image_members.c.id)
+        .where(
+            image_members.c.image_id == images.c.id,
+            image_members.c.member == PROJECT,
+            image_members.c.deleted == sa.false(),
+        )
+        .correlate(images)
+        .exists()
+    )
+    return sa.and_(
+        shown_to_admin(),
+        sa.or_(_MINE, _is("public"), _is("community"), sa.and_(_is("shared"), member)),
+    )
+
+
+def shown_to_anybody() -> Condition:
+    return sa.and_(shown_to_admin(), _is("public"))
