@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import struct
-import uuid
 
 from glancetui.formats.finding import (
     CUT_SHORT,
@@ -24,10 +23,11 @@ VHD_FIXED, VHD_DIFFERENCING = 2, 4
 VHDX_SIGNATURE = b"vhdxfile"
 REGION_TABLE = Region(192 << 10, 64 << 10)
 TABLE_ENTRIES_MOST = 2047
-METADATA_REGION = uuid.UUID("8b7ca206-4790-4b9a-b8fe-575f050f886e").bytes_le
-VIRTUAL_DISK_SIZE = uuid.UUID("2fa54224-cd1b-4876-b211-5dbed83bf4b8").bytes_le
-FILE_PARAMETERS = uuid.UUID("caa16737-fa36-4d43-b3b6-33f0aa44e76b").bytes_le
-PARENT_LOCATOR = uuid.UUID("a8d35f2d-b30b-454d-abf7-d3d84834ab0c").bytes_le
+# GUIDs as they are stored: their first three parts little-endian.
+METADATA_REGION = bytes.fromhex("06a27c8b90479a4bb8fe575f050f886e")  # 8b7ca206-4790-4b9a-b8fe-575f050f886e
+VIRTUAL_DISK_SIZE = bytes.fromhex("2442a52f1bcd7648b2115dbed83bf4b8")  # 2fa54224-cd1b-4876-b211-5dbed83bf4b8
+FILE_PARAMETERS = bytes.fromhex("3767a1ca36fa434db3b633f0aa44e76b")  # caa16737-fa36-4d43-b3b6-33f0aa44e76b
+PARENT_LOCATOR = bytes.fromhex("2d5fd3a80bb34d45abf7d3d84834ab0c")  # a8d35f2d-b30b-454d-abf7-d3d84834ab0c
 HAS_PARENT = 1 << 1
 PARENT = Fault("backing_file", "has a parent image")
 
