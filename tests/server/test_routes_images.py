@@ -150,8 +150,17 @@ def test_hidden_images_are_listed_only_when_asked_for(api: Api) -> None:
 def test_filters_narrow_and_search_finds(api: Api) -> None:
     wanted = api.make(name="Needle-1", min_ram=7, colour="red", tags=["x", "y"], disk_format="qcow2")
     api.make(name="needle-2", min_ram=8, colour="red", tags=["x"], disk_format="raw")
-    for query in ("name=Needle-1", "colour=red&tag=x&tag=y", "name=in:Needle-1,other",
-                  "min_ram_max=7&min_ram_min=7&colour=red", "disk_format=qcow2&colour=red", f"id={wanted}", f"q={wanted[:13]}", "q=NEEDLE-1"):  # fmt: skip
+    queries = (
+        "name=Needle-1",
+        "name=in:Needle-1,other",
+        "colour=red&tag=x&tag=y",
+        "colour=red&min_ram_max=7&min_ram_min=7",
+        "colour=red&disk_format=qcow2",
+        f"id={wanted}",
+        f"q={wanted[:13]}",
+        "q=NEEDLE-1",
+    )
+    for query in queries:
         assert api.ids(query) == [wanted], query
     assert len(api.ids("q=needle")) == 2
     assert api.ids("colour=red&created_at=lt:2020-01-01T00:00:00Z") == []
