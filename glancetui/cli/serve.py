@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -76,7 +77,7 @@ def serve(
         return 1
 
 
-def read(files: list[Path], dirs: list[Path], overrides: dict[str, object]) -> Settings:
+def read(files: list[Path], dirs: list[Path], overrides: Mapping[str, object]) -> Settings:
     """The settings in force; warnings go to stderr."""
     from glancetui.config.load import load
 

@@ -58,7 +58,7 @@ class Threads:
     def busy(self) -> int:
         return self._busy
 
-    async def run(self, call: Callable[[Unpack[Arguments]], T], *arguments: Unpack[Arguments]) -> T:
+    async def run(self, call: Callable[[Unpack[Arguments]], T], *arguments: *Arguments) -> T:
         """What `call` returns or raises. Raises Overloaded. Cancelled, it first lets the call come to its end."""
         if self._busy >= self._most:
             raise Overloaded("This service has more to do than it can. Try again in a moment.")
@@ -122,18 +122,16 @@ class Pools:
             threads.close()
 
 
-async def in_thread(request: Request, call: Callable[[Unpack[Arguments]], T], *arguments: Unpack[Arguments]) -> T:
+async def in_thread(request: Request, call: Callable[[Unpack[Arguments]], T], *arguments: *Arguments) -> T:
     """For calls that take milliseconds. Raises what `call` raises, and Overloaded."""
     return await service_of(request).pools.quick.run(call, *arguments)
 
 
-async def in_slow_thread(request: Request, call: Callable[[Unpack[Arguments]], T], *arguments: Unpack[Arguments]) -> T:
+async def in_slow_thread(request: Request, call: Callable[[Unpack[Arguments]], T], *arguments: *Arguments) -> T:
     """For calls that wait for a network, a cold disk or a password hash."""
     return await service_of(request).pools.slow.run(call, *arguments)
 
 
-async def in_stream_thread(
-    request: Request, call: Callable[[Unpack[Arguments]], T], *arguments: Unpack[Arguments]
-) -> T:
+async def in_stream_thread(request: Request, call: Callable[[Unpack[Arguments]], T], *arguments: *Arguments) -> T:
     """For uploads: a thread each, at most `max_uploads` at once. Raises Overloaded beyond that, without waiting."""
     return await service_of(request).pools.uploads.run(call, *arguments)

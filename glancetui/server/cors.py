@@ -1,4 +1,4 @@
-"""Cross-origin requests: what a browser page of a configured origin may do. Others get no header, so browsers refuse."""
+"""Cross-origin requests: what a page of a configured origin may do. Others get no header, so browsers refuse."""
 
 from __future__ import annotations
 

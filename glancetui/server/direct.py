@@ -5,6 +5,7 @@ Two cores hash an image in about the time that the usual way (event loop, parser
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import threading
@@ -66,10 +67,8 @@ class SocketBody:
             if not self._reading:
                 self._socket.close()
                 return
-        try:
-            self._socket.shutdown(socket.SHUT_RD)  # wakes the thread; it closes the descriptor as it leaves
-        except OSError:
-            pass  # the connection is gone already, and that has woken it
+        with contextlib.suppress(OSError):  # the connection is gone already, and that has woken the thread
+            self._socket.shutdown(socket.SHUT_RD)  # wakes it; it closes the descriptor as it leaves
 
     def _read_parsed(self, buffer: memoryview) -> int:
         count = min(len(buffer), len(self._parsed))
@@ -109,7 +108,5 @@ class SocketBody:
     def _set_low_water(self, mark: int) -> None:
         if mark != self._low_water:
             self._low_water = mark
-            try:
+            with contextlib.suppress(OSError):  # where a system refuses, only wake-ups are lost
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, mark)
-            except OSError:
-                pass  # unix sockets and other systems may refuse; it only saves wake-ups

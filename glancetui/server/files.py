@@ -53,7 +53,7 @@ class _FileAnswer(_Stream):
         super().__init__({"content-length": str(count), **headers}, status)
         self._file, self._offset, self._count, self._threads = file, offset, count, threads
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         try:
             await self._start(send)
             if ZERO_COPY in scope.get("extensions", ()) and self._count:
@@ -79,7 +79,7 @@ class _ChunkAnswer(_Stream):
         super().__init__(headers, status)
         self._chunks, self._threads = chunks, threads
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         try:
             await self._start(send)
             while chunk := await self._threads.run(next, self._chunks, b""):

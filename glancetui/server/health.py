@@ -1,4 +1,4 @@
-"""/healthcheck as Glance's pipeline answers it, and /readyz, which also asks the registry. Neither needs an identity."""
+"""/healthcheck as Glance's pipeline answers it, and /readyz, which also asks the registry; both without identity."""
 
 from __future__ import annotations
 

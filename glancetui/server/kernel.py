@@ -26,7 +26,7 @@ class FileSender:
         self.sent = 0
 
     async def send(self, file: BinaryIO, offset: int, count: int) -> None:
-        """Raises ConnectionError when the receiver goes away or `give_up` is called, EOFError when the file is shorter."""
+        """Raises ConnectionError when the receiver goes away or after `give_up`; EOFError if the file is shorter."""
         source, end = file.fileno(), offset + count
         while offset < end:
             piece = min(PIECE, end - offset)

@@ -61,7 +61,7 @@ def _bind_inet(address: str, server: ServerSettings) -> list[socket.socket]:
         raise ConfigError(f"listen: the host of {address!r} cannot be resolved: {error.strerror}.") from error
     if server.auth == "none" and not all(_is_loopback(entry[4][0]) for entry in found):
         raise ConfigError(
-            f"Without authentication the service listens on loopback addresses and unix sockets only, not on {address}. "
+            f"Without authentication the service listens on loopback and unix sockets only, not on {address}. "
             "Choose --auth basic, keystone or headers, or listen on 127.0.0.1."
         )
     # One name may have several addresses (localhost: 127.0.0.1 and ::1); with port 0 they would get different ports.

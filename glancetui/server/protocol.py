@@ -5,13 +5,16 @@ The parser (llhttp) refuses ambiguous framing; what it lets pass and must not co
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import socket
 import time
+from collections import deque
 from typing import Any
 
 import httptools
+from starlette.types import Scope
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -34,12 +37,14 @@ class _RefusedError(Exception):
 
 
 class ServiceProtocol(HttpToolsProtocol):
+    cycle: Cycle  # type: ignore[assignment]  # ours in the place of uvicorn's
+
     def __init__(
         self,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
-        _loop: Any = None,
+        _loop: asyncio.AbstractEventLoop | None = None,
         *,
         limits: WireLimits,
         pools: Pools,
@@ -50,6 +55,8 @@ class ServiceProtocol(HttpToolsProtocol):
         self.stopping = False
         self.extensions: dict[str, dict[str, object]] = {}
         self._running: Cycle | None = None  # the request that is being answered; `cycle` is the newest one parsed
+        self._application: Any = self.app  # uvicorn's type for it is private
+        self._waiting: deque[Cycle] = deque()  # pipelined requests behind the running one
         self._since = time.monotonic()  # of the last step: connected, head begun, answered
         self._in_head = False
         self._begun = False  # a head began in the bytes that are being parsed
@@ -62,7 +69,7 @@ class ServiceProtocol(HttpToolsProtocol):
         self._output_since = 0.0
 
     # -- connection --------------------------------------------------------------------------------------------------
-    def connection_made(self, transport: Any) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
         if transport.get_extra_info("socket").family == socket.AF_UNIX:
             self.extensions = {LOCAL_SOCKET: {}}
@@ -72,16 +79,16 @@ class ServiceProtocol(HttpToolsProtocol):
         for cycle in self._open_cycles():
             cycle.disconnect()
         self.flow.resume_writing()
-        self.parser = None
+        self.parser = None  # type: ignore[assignment]  # as uvicorn: breaks the cycle of references
         if exc is None:
             self.transport.close()
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio allows it; uvicorn's never keeps it open
         """True keeps our side open: some clients say that they send no more and then wait for the answer."""
         running = self._running
         if running is None or self._lingers_until is not None:
             return False
-        if self.cycle.more_body:
+        if self.cycle.awaits_body:
             self.cycle.break_body()
         running.keep_alive = False
         return True
@@ -97,8 +104,7 @@ class ServiceProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def _open_cycles(self) -> list[Cycle]:
-        waiting: list[Any] = [cycle for cycle, _ in self.pipeline]
-        return [cycle for cycle in (self._running, self.cycle, *waiting) if cycle is not None]
+        return [cycle for cycle in (self._running, *self._waiting) if cycle is not None]
 
     # -- bytes in ----------------------------------------------------------------------------------------------------
     def data_received(self, data: bytes) -> None:
@@ -125,7 +131,7 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def _on_parser_error(self, error: httptools.HttpParserError, data: bytes) -> None:
         if self._refusal is None:
-            body_was_coming = not self._in_head and self.cycle is not None and self.cycle.more_body
+            body_was_coming = not self._in_head and self.cycle is not None and self.cycle.awaits_body
             if body_was_coming:
                 self._refusal = (400, "The framing of the body is broken.")
                 self.cycle.break_body("The framing of the body is broken. Send the data again.")
@@ -138,7 +144,7 @@ class ServiceProtocol(HttpToolsProtocol):
         self._refuse_when_free()
 
     def _ignore_upgrade(self, rest: bytes) -> None:
-        """HTTP lets a server ignore an offer to upgrade; the parser, which stops there, is fed the request without it."""
+        """A server may ignore an offer to upgrade; the parser, which stops there, is fed the request without it."""
         method = self.parser.get_method()
         if method == b"CONNECT":
             self._refusal = (501, "This service is no proxy.")
@@ -181,10 +187,11 @@ class ServiceProtocol(HttpToolsProtocol):
             self._upgrading = True
             return
         version = self.parser.get_http_version()
-        self._fill_scope(version)
+        scope: Any = self.scope  # uvicorn's type for it is private
+        self._fill_scope(scope, version)
         self.cycle = Cycle(
             self,
-            self.scope,
+            scope,
             self._body_length(version),
             expect_100_continue=self.expect_100_continue and version != "1.0",
             keep_alive=version != "1.0" and self.parser.should_keep_alive(),
@@ -194,7 +201,7 @@ class ServiceProtocol(HttpToolsProtocol):
         else:
             # Pipelined: answered in order. Reading goes on when they are.
             self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, self.app))
+            self._waiting.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         self.cycle.take_in(body)
@@ -203,13 +210,12 @@ class ServiceProtocol(HttpToolsProtocol):
         if not self._upgrading:
             self.cycle.end_body()
 
-    def _fill_scope(self, version: str) -> None:
+    def _fill_scope(self, scope: Scope, version: str) -> None:
         raw_path, _, query = self.url.partition(b"?")
         if not raw_path.startswith(b"/"):
             raw_path = self._path_of_other_form(raw_path)
         if not self.url.isascii() or b"#" in self.url:
             self._refuse(400, "The address holds characters that must be percent-encoded.")
-        scope: Any = self.scope
         scope["method"] = self.parser.get_method().decode("ascii")
         scope["http_version"] = version
         scope["raw_path"] = raw_path
@@ -251,7 +257,9 @@ class ServiceProtocol(HttpToolsProtocol):
     # -- answers -----------------------------------------------------------------------------------------------------
     def _run(self, cycle: Cycle) -> None:
         self._running = cycle
-        self._start_asgi_task(cycle, self.app)
+        task = self.loop.create_task(cycle.run(self._application))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def answered(self, cycle: Cycle) -> None:
         """`cycle` has handed over the last byte of its answer."""
@@ -270,9 +278,8 @@ class ServiceProtocol(HttpToolsProtocol):
     def _go_on(self, cycle: Cycle) -> None:
         if cycle.taken is not None:
             self._renew_parser()  # the old one still waits for the body that a thread has read
-        if self.pipeline:
-            following: Any = self.pipeline.pop()[0]
-            self._run(following)
+        if self._waiting:
+            self._run(self._waiting.popleft())
         elif self._refusal is not None:
             self._refuse_when_free()
         elif self.stopping:

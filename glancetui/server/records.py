@@ -12,7 +12,7 @@ from logging.handlers import WatchedFileHandler
 from glancetui.config.settings import Settings
 from glancetui.errors import ConfigError
 
-QUIET = ("keystoneauth", "urllib3", "oslo_policy", "asyncio")  # at debug they print tokens or drown the rest
+QUIET = ("alembic", "keystoneauth", "urllib3", "oslo_policy", "asyncio")  # at debug they print tokens or drown the rest
 
 
 class LineFormatter(logging.Formatter):

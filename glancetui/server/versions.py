@@ -27,7 +27,7 @@ class Versions:
         self.names = frozenset({"v2", *(f"v2.{minor}" for minor in self._minors)})
 
     def without_version(self, request: Request, segments: list[str]) -> list[str] | None:
-        """The segments with `v2` in the place of whatever names a version; None where the request names none we have."""
+        """The segments with `v2` in the place of what names a version; None where the request names none we have."""
         if segments[0] in self.names:
             return ["v2", *segments[1:]]
         accept = request.headers.get("accept", "").strip()

@@ -18,7 +18,7 @@ class NoAuthentication:
     """Refuses what a web page in the user's own browser could send: a foreign Host (a name that was pointed at this
     machine) and anything with an Origin."""
 
-    challenge = None
+    challenge: str | None = None
 
     async def caller(self, request: Request, request_id: str) -> Caller:
         host = None
