@@ -115,7 +115,7 @@ def test_sorting(text: str, sort: tuple[Sort, ...]) -> None:
         "created_at=yesterday", "created_at=", "created_at=gt:", "created_at=foo:2026-01-02T03:04:05Z",
         "updated_at=in:2026-01-02T03:04:05Z", "updated_at=gt:2026-13-01T00:00:00Z",
         "created_at=gt:0001-01-01T00:00:00%2B14:00",
-        "size_min=x", "size_max=", "min_ram_min=1.0", "min_disk_max=1e5", 
+        "size_min=x", "size_max=", "min_ram_min=1.0", "min_disk_max=1e5",
         "visibility=secret", "member_status=maybe", "os_hidden=yes", "protected=True", "protected=1",
         "changes-since=2026-01-01", "changes-since=",
         "sort=name:up", "sort=owner", "sort=", "sort=name,", "sort=name:asc&sort_key=size", "sort=name&sort_dir=asc",
