@@ -16,7 +16,7 @@ def open_registry(settings: DatabaseSettings, node: str) -> SqlRegistry:
     in events. Raises ConfigError for a database that needs an operator's decision, RegistryUnavailable for one that
     cannot be reached now.
     """
-    database = schema.open_database(settings)
+    database = schema.open_database(settings, create=settings.upgrade)
     try:
         schema.prepare(database, upgrade=settings.upgrade)
     except BaseException:

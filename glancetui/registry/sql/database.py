@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -15,6 +14,8 @@ from sqlalchemy import exc
 from glancetui.config.settings import DatabaseSettings
 from glancetui.errors import BadRequest, RegistryUnavailable
 from glancetui.registry.sql import sqlite
+
+Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
@@ -108,7 +109,3 @@ def explained() -> Iterator[None]:
         raise
     except UnicodeEncodeError as error:  # lone surrogates, which JSON can spell and no database can hold
         raise BadRequest("The text contains characters that are not valid Unicode.") from error
-
-
-Clock = Callable[[], datetime]
-Row = sa.Row[Any]

@@ -169,7 +169,9 @@ def start(shape: FilterShape) -> sa.Select[Any] | None:
 
 
 def _behind_visibility(shape: FilterShape) -> sa.Select[Any]:
-    kinds = [sa.literal_column(f"'{kind}'") for kind in ("private", "shared", "public", "community")]
+    kinds: list[sa.ColumnElement[str]] = [
+        sa.literal_column(f"'{kind}'") for kind in ("private", "shared", "public", "community")
+    ]
     found = sa.select(images.c.id).where(
         images.c.visibility.in_(kinds),
         images.c.deleted == sa.false(),

@@ -56,22 +56,22 @@ _BYTES_STORED_BY = {
 
 def create(change: Change, new: NewImage) -> Image:
     tags = tuple(sorted(set(new.tags)))
-    row = {
+    row: dict[str, Any] = {  # Any: of the columns' types
         name: getattr(new, name)
         for name in (
             "id", "owner", "name", "visibility", "protected", "os_hidden",
             "container_format", "disk_format", "min_disk", "min_ram",
         )
     }  # fmt: skip
-    times = {"created_at": change.now, "updated_at": change.now}
+    row.update(status=ImageStatus.QUEUED.value, created_at=change.now, updated_at=change.now)
     try:
-        change.db.execute(_ADD_IMAGE, {**row, **times, "status": ImageStatus.QUEUED.value, "deleted": False})
+        change.db.execute(_ADD_IMAGE, {**row, "deleted": False})
     except exc.IntegrityError as error:
         raise Duplicate(f"The id {new.id} is or was another image's. Choose another, or none.") from error
     _add_properties(change, new.id, new.properties)
     _add_tags(change, new.id, tags)
     change.tell("image.create", new.id)
-    return Image(**row, **times, status=ImageStatus.QUEUED.value, properties=dict(new.properties), tags=tags)
+    return Image(**row, properties=dict(new.properties), tags=tags)
 
 
 def apply(change: Change, seen: Seen, wanted: ImageChange) -> Image:

@@ -1,8 +1,8 @@
-"""Pages of images: one statement for a page, and a small one before it where there is a marker or a choice of plan.
+"""Pages of images: one statement for a page, and a small one before it where there is a marker or a choice.
 
-Two plans. *Walking* reads each branch of what the viewer sees in sort order from an index, until the page is full: right
-when most images pass the filters. *Driving* starts from the images that one filter lets through and sorts those: right
-when they are few. Counting up to `FEW` of them, which is cheap, decides.
+Two plans. *Walking* reads each branch of what the viewer sees in sort order from an index, until the page is full:
+right when most images pass the filters. *Driving* starts from the images that one filter lets through and sorts those:
+right when they are few. Counting up to `FEW` of them, which is cheap, decides.
 """
 
 from __future__ import annotations

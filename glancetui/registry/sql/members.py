@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
 from glancetui.errors import Duplicate, LimitExceeded, NotFound
 from glancetui.model import Member, MemberStatus
 from glancetui.registry.sql.change import Change
-from glancetui.registry.sql.database import Row
 from glancetui.registry.sql.tables import image_members
 
 _OF_IMAGE = (
@@ -85,8 +85,15 @@ def _write(change: Change, image_id: str, member_id: str, values: dict[str, obje
         raise _unknown(image_id, member_id)
 
 
-def _member(row: Row) -> Member:
-    return Member(image_id=row[0], member_id=row[1], status=row[2], created_at=row[3], updated_at=row[4] or row[3])
+def _member(row: sa.Row[Any]) -> Member:  # Any: SQLAlchemy types rows in two ways, depending on its release
+    image_id, member_id, status, created_at, updated_at = tuple(row)
+    return Member(
+        image_id=image_id,
+        member_id=member_id,
+        status=status,
+        created_at=created_at,
+        updated_at=updated_at or created_at,
+    )
 
 
 def _unknown(image_id: str, member_id: str) -> NotFound:

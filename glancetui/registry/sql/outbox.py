@@ -59,7 +59,7 @@ def owe_locations(change: Change, image_id: str) -> None:
 
 
 def store_of(meta_data: str | None) -> str:
-    """The backend a location names; empty where it names none, as with a single store. `backend` is Glance's older word."""
+    """The backend a location names; empty where it names none, as with a single store. `backend` is an older word."""
     try:
         named: Any = msgspec.json.decode(meta_data or "{}")  # Any: whatever JSON others wrote there
     except msgspec.DecodeError:
@@ -78,10 +78,8 @@ def claim(db: sa.Connection, owner: str, lease: float, now: datetime, limit: int
     if rows:
         db.execute(_CLAIM, [{"entry": row[0], "claimed_by": owner, "due_at": until} for row in rows])
     return [
-        OutboxEntry(
-            id=row[0], kind=row[1], image_id=row[2], location=Location(store=row[3], url=row[4]), attempts=row[5]
-        )
-        for row in rows
+        OutboxEntry(id=number, kind=kind, image_id=image_id, location=Location(store=store, url=url), attempts=attempts)
+        for number, kind, image_id, store, url, attempts in rows
     ]
 
 

@@ -22,8 +22,8 @@ REVISIONS = ("0001",)
 HEAD = REVISIONS[-1]
 
 
-def open_database(settings: DatabaseSettings) -> Database:
-    """Raises ConfigError for a URL that names no database we can use."""
+def open_database(settings: DatabaseSettings, *, create: bool) -> Database:
+    """Raises ConfigError for a URL that names no database we can use, or none that is there unless `create`."""
     try:
         url = sa.make_url(settings.connection)
     except sa.exc.ArgumentError as error:
@@ -32,7 +32,7 @@ def open_database(settings: DatabaseSettings) -> Database:
         raise ConfigError(f"[database] connection names {url.get_backend_name()}; only sqlite is supported so far.")
     path = sqlite.path_of(url)
     if not path.exists():
-        if not settings.upgrade:
+        if not create:
             raise ConfigError(f"There is no database {path}. `glancetui db upgrade` makes one.")
         sqlite.create_file(path)
     return Database(path, settings)
@@ -77,6 +77,12 @@ def _refuse_foreign(database: Database, found: str | None) -> None:
         )
 
 
+def damage(database: Database) -> list[str]:
+    """What the database's own check of its pages, indexes and references finds; empty if all is well."""
+    with database.reading() as db:
+        return sqlite.damage(db)
+
+
 def migrate(database: Database) -> None:
     """Bring the schema to HEAD in one transaction; of several processes that start at once, one does it."""
     from alembic.config import Config  # half a second
@@ -90,7 +96,7 @@ def migrate(database: Database) -> None:
         before = _version(db)
         if before == HEAD:
             return
-        steps = EnvironmentContext(config, scripts, fn=lambda revision, _: scripts._upgrade_revs(HEAD, revision))  # noqa: SLF001 - as alembic.command does
+        steps = EnvironmentContext(config, scripts, fn=lambda revision, _: scripts._upgrade_revs(HEAD, revision))
         steps.configure(connection=db, version_table=VERSION_TABLE, transactional_ddl=False)
         steps.run_migrations()
     log.info("The database %s went from schema version %s to %s.", database.path, before, HEAD)

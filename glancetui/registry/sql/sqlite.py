@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -36,9 +37,7 @@ def path_of(url: sa.URL) -> Path:
         raise ConfigError("[database] connection names no file: give sqlite:////path/to/glance.sqlite.")
     path = Path(url.database).absolute()
     if not path.parent.is_dir():
-        raise ConfigError(
-            f"The folder {path.parent} of the database does not exist: create it or change [database] connection."
-        )
+        raise ConfigError(f"The folder {path.parent} of the database does not exist. Create it.")
     return path
 
 
@@ -65,7 +64,7 @@ def open_engine(path: Path, settings: DatabaseSettings) -> sa.Engine:
         pool_reset_on_return=None,  # `reading` and `writing` end each transaction themselves
         connect_args={
             "check_same_thread": False,
-            "isolation_level": None,  # otherwise the driver begins transactions of its own, and only for some statements
+            "isolation_level": None,  # otherwise the driver begins transactions too, before some statements
             "timeout": settings.busy_seconds,  # for writers that are not ours; ours queue at `Writer`
             "cached_statements": _STATEMENTS_KEPT,
         },
@@ -74,13 +73,20 @@ def open_engine(path: Path, settings: DatabaseSettings) -> sa.Engine:
     return engine
 
 
-def _on_connect(connection: Any, _record: object) -> None:  # Any: the driver's connection
+def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in _PRAGMAS:
         connection.execute(pragma).close()
 
 
+def damage(db: sa.Connection) -> list[str]:
+    """The findings of SQLite's integrity check and of its check of foreign keys."""
+    findings = [str(row[0]) for row in db.exec_driver_sql("PRAGMA integrity_check") if row[0] != "ok"]
+    orphans = db.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    return findings + [f"Row {row[1]} of {row[0]} refers to a row of {row[2]} that is not there." for row in orphans]
+
+
 class Writer:
-    """A queue of one place across threads and processes: SQLite's own waits in steps of up to 100 ms, which shows at p99.
+    """A queue of one place across threads and processes: SQLite's own waits in steps of up to 100 ms, seen at p99.
 
     Two locks beside the database. Who holds `turn` is next and alone watches `write`; so a process that has just
     written cannot overtake one that waits.

@@ -331,32 +331,28 @@ gt_leases = sa.Table(
 
 # -- extra indexes on Glance's tables ----------------------------------------------------------------------------------
 
-EXTRA_INDEXES = tuple(
-    sa.Index(
-        f"gt_ix_images_{branch}_{key}",
-        *(images.c[name] for name in dict.fromkeys((branch, "deleted", "os_hidden", key, "created_at", "id"))),
-    )
-    for branch in ("owner", "visibility")
-    for key in SORT_KEYS
-    if key != "id"
-) + (
-    sa.Index("gt_ix_images_owner_id", images.c.owner, images.c.deleted, images.c.os_hidden, images.c.id),
-    sa.Index("gt_ix_images_visibility_id", images.c.visibility, images.c.deleted, images.c.os_hidden, images.c.id),
-    sa.Index(
-        "gt_ix_image_properties_value",
-        image_properties.c.name,
-        image_properties.c.value,
-        image_properties.c.deleted,
-        image_properties.c.image_id,
-        mysql_length={"value": 255},
-    ),
-    sa.Index("gt_ix_image_tags_value", image_tags.c.value, image_tags.c.deleted, image_tags.c.image_id),
-    sa.Index(
-        "gt_ix_image_members_member",
-        image_members.c.member,
-        image_members.c.status,
-        image_members.c.deleted,
-        image_members.c.image_id,
-    ),
-    sa.Index("gt_ix_image_locations_value", image_locations.c.value, mysql_length={"value": 255}),
+# (owner | visibility, deleted, os_hidden, sort key, tie-breakers)
+for _branch in ("owner", "visibility"):
+    for _key_name in SORT_KEYS:
+        _columns = dict.fromkeys(
+            ("deleted", "os_hidden", _key_name, *(() if _key_name == "id" else ("created_at", "id")))
+        )
+        sa.Index(f"gt_ix_images_{_branch}_{_key_name}", images.c[_branch], *(images.c[_name] for _name in _columns))
+
+sa.Index(
+    "gt_ix_image_properties_value",
+    image_properties.c.name,
+    image_properties.c.value,
+    image_properties.c.deleted,
+    image_properties.c.image_id,
+    mysql_length={"value": 255},
 )
+sa.Index("gt_ix_image_tags_value", image_tags.c.value, image_tags.c.deleted, image_tags.c.image_id)
+sa.Index(
+    "gt_ix_image_members_member",
+    image_members.c.member,
+    image_members.c.status,
+    image_members.c.deleted,
+    image_members.c.image_id,
+)
+sa.Index("gt_ix_image_locations_value", image_locations.c.value, mysql_length={"value": 255})

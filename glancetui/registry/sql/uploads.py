@@ -56,7 +56,9 @@ _LOCATION_OF_URL = (
     )
     .limit(1)
 )
-_VISIBILITIES = [sa.literal_column(f"'{kind}'") for kind in ("private", "shared", "public", "community")]
+_VISIBILITIES: list[sa.ColumnElement[str]] = [
+    sa.literal_column(f"'{kind}'") for kind in ("private", "shared", "public", "community")
+]
 _STUCK = (
     sa.select(images.c.id)
     .where(
