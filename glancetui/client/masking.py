@@ -15,7 +15,8 @@ SECRET_HEADERS = frozenset(
 SECRET_QUERY = re.compile(
     r"(?i)([?&;](?:[\w.-]*(?:sig|signature|token|secret|password|credential|apikey|key))=)[^&;#\s]+"
 )
-USER_INFO = re.compile(r"(?<=://)[^/?#\s]*@")
+# The secret key of an S3 location may itself hold slashes.
+USER_INFO = re.compile(r"((?:\bs3|\bs3\+https?)://)[^?#\s@]*@|(://)[^/?#\s]*@")
 
 
 def masked_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -24,7 +25,11 @@ def masked_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 def masked_url(url: str) -> str:
     """A URL without the user, password, signature or token in it; other text comes back as it is."""
-    return SECRET_QUERY.sub(rf"\g<1>{MASK}", USER_INFO.sub(f"{MASK}@", url)) if "=" in url or "@" in url else url
+    return (
+        SECRET_QUERY.sub(rf"\g<1>{MASK}", USER_INFO.sub(rf"\g<1>\g<2>{MASK}@", url))
+        if "=" in url or "@" in url
+        else url
+    )
 
 
 def masked_document(value: object) -> object:

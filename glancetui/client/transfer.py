@@ -347,7 +347,7 @@ class Rate:
     def add(self, done: int) -> None:
         now = self._clock()
         self._points.append((now, done))
-        while len(self._points) > 2 and self._points[1][0] < now - self.WINDOW:
+        while len(self._points) > 2 and self._points[1][0] <= now - self.WINDOW:
             self._points.popleft()
 
     @property
