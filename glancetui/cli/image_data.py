@@ -128,10 +128,11 @@ def with_formats(context: Context, attributes: dict[str, object], source: Binary
     """Fill in the formats that the flags leave open, and say so."""
     if "disk_format" in attributes:
         return {"container_format": "bare", **attributes}
-    from glancetui.formats import guess
+    from glancetui.formats.guess import guess, guess_file  # knows many formats; most commands need none
 
-    found = guess(peeked(source))
-    context.say(f"format: {found.disk_format} ({found.reason})")
+    file = context.arguments.file
+    found = guess(peeked(source)) if file == "-" else guess_file(file)
+    context.say(f"format: {found.disk_format}, container {found.container_format}, because {found.reason}")
     return {"disk_format": found.disk_format, "container_format": found.container_format, **attributes}
 
 
