@@ -10,6 +10,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Scope
@@ -172,10 +173,12 @@ class Cycle:
         ready = self._length is not None and self._more_body and self._fault is None and not self._told_end
         if not ready or self.disconnected or self._transport.is_closing() or self._length is None:
             return None
-        self._invite()
         self._flow.pause_reading()
         descriptor = os.dup(self._transport.get_extra_info("socket").fileno())
-        self.taken = SocketBody(descriptor, self._pieces, self._length, self._connection.limits.body_idle_seconds)
+        loop, idle = asyncio.get_running_loop(), self._connection.limits.body_idle_seconds
+        self.taken = SocketBody(
+            descriptor, self._pieces, self._length, idle, partial(loop.call_soon_threadsafe, self._invite)
+        )
         self._pieces.clear()
         self._buffered = 0
         return self.taken

@@ -9,7 +9,7 @@ import contextlib
 import select
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from glancetui.server.body import broken, stalled
 
@@ -23,8 +23,12 @@ class SocketBody:
     Never takes a byte beyond the body. Used by one thread; `close` may come from any other at any time.
     """
 
-    def __init__(self, descriptor: int, parsed: Iterable[bytes], size: int, idle_seconds: float) -> None:
-        """Takes `descriptor` over: a duplicate of the connection's."""
+    def __init__(
+        self, descriptor: int, parsed: Iterable[bytes], size: int, idle_seconds: float, invite: Callable[[], object]
+    ) -> None:
+        """Takes `descriptor` over: a duplicate of the connection's. `invite` is called before the first wait for bytes:
+        a client that asked whether to send at all is told only then, so that a refusal can still spare it the sending.
+        """
         self.declared_size: int | None = size
         self._socket = socket.socket(fileno=descriptor)
         self._parsed = memoryview(b"".join(parsed))
@@ -36,6 +40,7 @@ class SocketBody:
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
         self._low_water = 1
+        self._invite: Callable[[], object] | None = invite
 
     def read_into(self, buffer: memoryview) -> int:
         if self._parsed:
@@ -97,6 +102,9 @@ class SocketBody:
 
     def _wait(self) -> None:
         """Returns when bytes are there or the connection has ended. Raises BodyTimeout."""
+        if self._invite is not None:
+            self._invite()
+            self._invite = None
         self._set_low_water(min(self._left, LOW_WATER))
         if self._poll.poll(self._idle_seconds * 1000):
             return
