@@ -37,6 +37,8 @@ class Column(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     width: int
     cell: Callable[[T, Scene], Cell]
     flexible: bool = False  # takes the cells that are left over
+    wish: int = 0  # the width to reach before columns are added that can be done without
+    spare: bool = False  # can be done without
     right: bool = False
     sort_key: str | None = None  # as the server spells it; None: it cannot sort by this
 
@@ -47,7 +49,8 @@ def fit(columns: Sequence[Column[T]], width: int, offset: int = 0) -> list[tuple
     chosen = [first]
     left = width - first.width
     for column in others[offset:]:
-        if column.width + GAP > left:
+        kept = first.wish - first.width if column.spare and first.wish else 0
+        if column.width + GAP > left - kept:
             break
         left -= column.width + GAP
         chosen.append(column)
@@ -117,7 +120,7 @@ def _hash(image: RemoteImage, scene: Scene) -> Cell:  # noqa: ARG001
     return Cell(cut_middle(clean(image.os_hash_value or figures.UNKNOWN), 12), "faint")
 
 
-NAME = Column(key="name", title="NAME", width=18, cell=_name, flexible=True, sort_key="name")
+NAME = Column(key="name", title="NAME", width=18, wish=30, cell=_name, flexible=True, sort_key="name")
 IMAGE_COLUMNS: tuple[Column[RemoteImage], ...] = (
     NAME,
     Column(key="status", title="STATUS", width=11, cell=_status, sort_key="status"),
@@ -125,10 +128,10 @@ IMAGE_COLUMNS: tuple[Column[RemoteImage], ...] = (
     Column(key="format", title="FMT", width=5, cell=_format, sort_key="disk_format"),
     Column(key="visibility", title="VIS", width=9, cell=_visibility),
     Column(key="updated", title="UPDATED", width=8, cell=_updated, right=True, sort_key="updated_at"),
-    Column(key="id", title="ID", width=13, cell=_id, sort_key="id"),
-    Column(key="tags", title="TAGS", width=14, cell=_tags, flexible=True),
-    Column(key="owner", title="OWNER", width=12, cell=_owner),
-    Column(key="created", title="CREATED", width=8, cell=_created, right=True, sort_key="created_at"),
-    Column(key="stores", title="STORES", width=10, cell=_stores),
-    Column(key="hash", title="HASH", width=12, cell=_hash),
+    Column(key="id", title="ID", width=13, spare=True, cell=_id, sort_key="id"),
+    Column(key="tags", title="TAGS", width=14, spare=True, cell=_tags, flexible=True),
+    Column(key="owner", title="OWNER", width=12, spare=True, cell=_owner),
+    Column(key="created", title="CREATED", width=8, spare=True, cell=_created, right=True, sort_key="created_at"),
+    Column(key="stores", title="STORES", width=10, spare=True, cell=_stores),
+    Column(key="hash", title="HASH", width=12, spare=True, cell=_hash),
 )

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 
-from glancetui.client.text import clean
+from glancetui.client.text import clean, cut
 from glancetui.client.values import RemoteImage
 from glancetui.errors import GlancetuiError
 from glancetui.tui.actions import BY_ID, VIEWS, Action, Keymap, of_view
@@ -99,9 +99,24 @@ class Desk(Screen[None], inherit_bindings=False):
         return self.view.chips(width)
 
     def _footer(self, width: int) -> Text:
+        if self.prompt.is_open:
+            return self._prompt_help(width)
         view = self.view.name_of_view
         off = frozenset(a.id for a in of_view(view) if a.acts and self.session.read_only)
         return chrome.footer(self.keymap, self.session.palette(), view, off, width)
+
+    def _prompt_help(self, width: int) -> Text:
+        """Below what is typed: what is wrong with it and what could stand there, else how to go on."""
+        palette, wrong = self.session.palette(), self.images.wrong
+        if wrong is not None and self.prompt.kind == "/":
+            valid = f" Valid: {' '.join(wrong.valid)}" if wrong.valid else ""
+            return Text(f" {cut(clean(str(wrong) + valid), width - 2)}", palette.bad, no_wrap=True, end="")
+        ways = {"/": "keeps it", ":": "does it"}.get(self.prompt.kind, "")
+        keys = (("enter", ways), ("esc", "leaves it"), ("↑", "what was typed before"))
+        line = Text(" ", no_wrap=True, end="")
+        for key, what in (*keys, ("tab", "completes")) if self.prompt.kind == ":" else keys:
+            line.append(key, palette.key).append(f" {what}  ", palette.soft)
+        return line
 
     def _too_small(self, width: int) -> Text:
         least = f"{LEAST[0]}×{LEAST[1]}"
@@ -120,6 +135,7 @@ class Desk(Screen[None], inherit_bindings=False):
     def _view_changed(self) -> None:
         self.query_one("#chips", Line).refresh()
         self.query_one("#crumbs", Line).refresh()
+        self.query_one("#footer", Line).refresh()
 
     # Views
 
@@ -128,6 +144,7 @@ class Desk(Screen[None], inherit_bindings=False):
         for view in self.views.values():
             view.set_class(view is self.view, "current")
         self.view.shown()
+        self.session.connection.hurry(self.session.clock())
         self.redraw_lines()
 
     def go(self, *path: str) -> None:
@@ -261,9 +278,10 @@ class Desk(Screen[None], inherit_bindings=False):
 
     # The prompt
 
-    def ask(self, kind: str, value: str = "") -> None:
+    def ask(self, kind: str, value: str = "", before: str | None = None) -> None:
         self.query_one("#bottom").add_class("prompting")
-        self.prompt.ask(kind, value, self._complete if kind == ":" else None)
+        self.prompt.ask(kind, value, self._complete if kind == ":" else None, before)
+        self.query_one("#footer", Line).refresh()
 
     def _stop_asking(self) -> None:
         self.query_one("#bottom").remove_class("prompting")
@@ -281,7 +299,7 @@ class Desk(Screen[None], inherit_bindings=False):
         self._stop_asking()
         if message.kind == "/":
             if not self._filter(message.value):
-                self.ask("/", message.value)
+                self.ask("/", message.value, before=str(self.images.filter))
         elif message.value.strip():
             self.command(message.value.strip())
 
@@ -349,7 +367,6 @@ class Desk(Screen[None], inherit_bindings=False):
 
     def act_list(self) -> None:
         """`z`: the reversible changes, newest first."""
-        from glancetui.tui.boxes.base import given
         from glancetui.tui.boxes.pick import Choice, Pick
 
         changes = self.session.history.changes
@@ -358,7 +375,12 @@ class Desk(Screen[None], inherit_bindings=False):
             return
         now = self.session.wall()
         choices = [Choice(str(n), f"{ago(c.at, now):<9} {c.sentence}") for n, c in enumerate(changes)]
-        self.app.push_screen(Pick("Undo", choices), given(lambda n: self._undo(changes[int(n)])))
+
+        def undo(number: str | None) -> None:
+            if number is not None:
+                self._undo(changes[int(number)])
+
+        self.app.push_screen(Pick("Undo", choices), undo)
 
     @work(exclusive=False, group="acting", exit_on_error=False)
     async def _undo(self, change: Change) -> None:

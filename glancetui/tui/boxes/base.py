@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from textual import events
+from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
 
 from glancetui.tui.palette import Palette
@@ -33,6 +34,15 @@ class Box(ModalScreen[T], inherit_bindings=False):
     }
     Box.danger > Vertical { border: round $bad; }
     """
+
+    _closing = False
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Close with an answer. A second key that was already on its way changes nothing."""
+        if self._closing:
+            return AwaitComplete()
+        self._closing = True
+        return super().dismiss(result)
 
     @property
     def palette(self) -> Palette:

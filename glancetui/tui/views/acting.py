@@ -104,7 +104,11 @@ class ImageActions(Base):
         from glancetui.tui.boxes.save import SaveBox
 
         image = self.chosen()[0]
-        fetch = given(lambda path: self.desk.transfers.fetch(image, path))
+
+        def fetch(path: str | None) -> None:
+            if path is not None:
+                self.desk.transfers.fetch(image, path)
+
         self.app.push_screen(SaveBox(image, self.session.pool), fetch)
 
     # Changing

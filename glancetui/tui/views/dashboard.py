@@ -69,13 +69,13 @@ class DashboardView(View):
             return
         page = Text(no_wrap=True, end="")
         width = self.pane.room
-        for part in (self._attention(width), self._images(), self._running(width), self._last(width)):
+        for part in (self._attention(width), self._images(), self._transfers(width), self._last(width)):
             page.append_text(part).append("\n")
         self.pane.put(page)
 
     def _head(self, title: str, key: str = "", view: str = "") -> Text:
         palette = self.session.palette()
-        head = Text(f"{title:<{LABEL}}", palette.head, end="")
+        head = Text(end="").append(f"{title:<{LABEL}}", palette.head)
         if key:
             button = pressing(f"view.{view}")
             head.append(f"{key} ", palette.key + button).append(f"{view}\n", palette.faint + button)
@@ -121,7 +121,7 @@ class DashboardView(View):
             text.append("   newest only", palette.faint)
         return text.append("\n")
 
-    def _running(self, width: int) -> Text:
+    def _transfers(self, width: int) -> Text:
         palette = self.session.palette()
         text = self._head("RUNNING", "3", "transfers")
         running = self.session.transfers.unfinished

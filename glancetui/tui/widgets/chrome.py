@@ -13,6 +13,7 @@ from glancetui.tui.glyphs import Glyphs
 from glancetui.tui.palette import Palette
 from glancetui.tui.session import Session
 
+ROOMY = 112  # cells from which the tabs stand apart
 LACKING = frozenset({"stores", "services", "findings", "cache", "tasks", "events", "metadefs"})
 
 
@@ -51,13 +52,14 @@ def tabs(session: Session, keymap: Keymap, view: str, crumbs: Sequence[str], wid
     if width < 100:
         return _crumbs(crumbs, palette, session.glyphs, width)
     line = Text(" ", no_wrap=True, end="")
+    gap = "  " if width >= ROOMY else " "
     for _, name, label in VIEWS:
         here = name == view
         button = pressing(f"view.{name}")
         number = keymap.keys(_action_of(name))[0]
         quiet = palette.faint if name in LACKING else palette.soft
         line.append(number, (palette.key if here else palette.faint) + button).append(" ", button)
-        line.append(label, (palette.ink + Style(bold=True, underline=True) if here else quiet) + button).append("  ")
+        line.append(label, (palette.ink + Style(bold=True, underline=True) if here else quiet) + button).append(gap)
     if crumbs[1:]:
         line.append(f"{session.glyphs.crumb} ", palette.faint)
         line.append(cut(clean(crumbs[-1]), max(0, width - cells(line.plain) - 1)), palette.ink)

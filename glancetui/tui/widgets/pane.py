@@ -8,7 +8,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 
-class Pane(VerticalScroll, can_focus=True):
+class Pane(VerticalScroll, can_focus=True, inherit_bindings=False):
     DEFAULT_CSS = """
     Pane { height: 1fr; padding: 0 2; scrollbar-size-vertical: 1; background: $background; }
     Pane Static { width: 1fr; height: auto; }

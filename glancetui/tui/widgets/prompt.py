@@ -72,8 +72,15 @@ class Prompt(Horizontal):
     def is_open(self) -> bool:
         return self.has_class("open")
 
-    def ask(self, kind: str, value: str = "", complete: Callable[[str], Sequence[str]] | None = None) -> None:
-        self.kind, self._before, self._complete, self._back = kind, value, complete, 0
+    def ask(
+        self,
+        kind: str,
+        value: str = "",
+        complete: Callable[[str], Sequence[str]] | None = None,
+        before: str | None = None,
+    ) -> None:
+        """Open with `value` to type on; `esc` brings back `before`, where that is another."""
+        self.kind, self._before, self._complete, self._back = kind, value if before is None else before, complete, 0
         self.query_one(Static).update(f" {kind} ")
         self.add_class("open")
         with self.input.prevent(Input.Changed):

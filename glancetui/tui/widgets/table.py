@@ -51,7 +51,7 @@ class Source(Protocol[R_co]):
         """Every row is known, so the length is the total."""
 
 
-class VirtualTable(ScrollView, Generic[R], can_focus=True):
+class VirtualTable(ScrollView, Generic[R], can_focus=True, inherit_bindings=False):
     """A list with a cursor that sticks to a row's id, marks, and a header that sorts."""
 
     DEFAULT_CSS = """
