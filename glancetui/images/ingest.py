@@ -18,7 +18,6 @@ from glancetui.config.settings import Settings
 from glancetui.errors import (
     BadRequest,
     Conflict,
-    Duplicate,
     GlancetuiError,
     Gone,
     LimitExceeded,
@@ -244,12 +243,9 @@ class _Attempt:
     def commit(self, writer: Writer) -> Location:
         # An upload that another worker has taken over must not become visible; the lease is fresh for what follows.
         self._keeper.renew(self.held)
-        self._committed = True
-        try:
-            return writer.commit()
-        except Duplicate:
-            self._committed = False  # what lies there under this name is not ours to remove
-            raise
+        location = writer.commit()
+        self._committed = True  # a writer whose commit fails removes its bytes itself
+        return location
 
     def publish(self, published: Published) -> Image:
         return self._registry.publish_upload(self.held.intent, published, self._actor)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import random
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,9 +110,19 @@ def settings_for(folder: Path, stores: int = 1, lease: float = 60.0, **images: o
     )
 
 
+@functools.cache
+def empty_database() -> bytes:
+    """A database with all tables: making one takes longer than most tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "registry.sqlite"
+        open_registry(DatabaseSettings(connection=f"sqlite:///{path}", upgrade=True), NODE).close()
+        return path.read_bytes()
+
+
 @contextmanager
 def house(folder: Path, stores: int = 1, lease: float = 60.0, **images: object) -> Iterator[House]:
     settings = settings_for(folder, stores, lease, **images)
+    (folder / "registry.sqlite").write_bytes(empty_database())
     registry = open_registry(settings.database, NODE)
     catalogue = Catalogue.from_settings(settings)
     rules = Images(registry, Policy.load(settings.policy), catalogue, settings)

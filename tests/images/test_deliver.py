@@ -25,6 +25,7 @@ from glancetui.images.deliver import Copy, Delivery, relay
 from glancetui.images.ranges import Span
 from glancetui.model import Caller, Image, ImageLocation, Location
 from glancetui.registry.interface import ImageQuery
+from glancetui.stores.catalogue import Catalogue
 from glancetui.stores.driver import Capabilities
 from tests.images.data_path import ADMIN, ALL_SEEING, OWNER, STRANGER, Body, House, house, noise
 
@@ -150,6 +151,9 @@ class Shelf:
         self.store_id, self.data, self.fails_at = store_id, data, fails_at
         self.error = error or StoreUnavailable(store_id, "it was unplugged")
 
+    def claims(self, url: str) -> bool:
+        return url == f"x://{self.store_id}"
+
     @contextmanager
     def open_reader(self, location: Location, offset: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:
         end = len(self.data) if length is None else min(len(self.data), offset + length)
@@ -191,23 +195,15 @@ def test_a_copy_that_ends_early_is_not_taken_for_the_whole() -> None:
         b"".join(relay("x", copies(short), Span(0, 1000)))
 
 
-class Cupboard(dict[str, Shelf]):
-    def location(self, row: ImageLocation) -> Location:
-        if row.url.removeprefix("x://") not in self:
-            raise BadRequest("no store for it")
-        return Location(store=row.url.removeprefix("x://"), url=row.url)
-
-
-def with_copies(home: House, image: Image, *shelves: Shelf, extra: str | None = None) -> None:
-    """Makes `deliver` see the image with copies on these shelves."""
-    rows = tuple(ImageLocation(url=f"x://{shelf.store_id}") for shelf in shelves)
-    if extra:
-        rows += (ImageLocation(url=f"x://{extra}"),)
+def with_copies(home: House, image: Image, *shelves: Shelf, stores: str | None = None) -> None:
+    """Makes `deliver` see the image with copies in these stores, by default one on each shelf."""
+    names = stores.split() if stores else [shelf.store_id for shelf in shelves]
+    rows = tuple(ImageLocation(url=f"x://{name}") for name in names)
     seen = msgspec.structs.replace(image, locations=rows)
     home.deliver._images = type(  # type: ignore[assignment]
         "Rules", (), {"visible": lambda *_: seen, "forbid_or_hide": lambda *_: None}
     )()
-    home.deliver._catalogue = Cupboard({shelf.store_id: shelf for shelf in shelves})  # type: ignore[assignment]
+    home.deliver._catalogue = Catalogue({shelf.store_id: shelf for shelf in shelves}, shelves[0].store_id)  # type: ignore[misc]
     home.deliver._multi_store = True
     home.deliver._weights = {shelf.store_id: number for number, shelf in enumerate(shelves)}
 
@@ -237,9 +233,9 @@ def test_an_image_that_every_store_has_lost_delivers_nothing(home: House) -> Non
 
 def test_copies_in_stores_that_are_not_configured_are_passed_over(home: House) -> None:
     image = home.uploaded(DATA)
-    with_copies(home, image, Shelf("aa", DATA), extra="unknown")
+    with_copies(home, image, Shelf("aa", DATA), stores="unknown aa")
     assert content(home.deliver.open(OWNER, image.id)) == DATA
-    with_copies(home, image, extra="unknown")
+    with_copies(home, image, Shelf("aa", DATA), stores="unknown")
     with pytest.raises(StoreUnavailable):
         home.deliver.open(OWNER, image.id)
 
