@@ -75,7 +75,7 @@ class Printer:
         elif kind == "csv":
             self._csv([Column(key, key) for key in picked], [picked])
         else:
-            for_people = {key: (shown or {}).get(key, plain(value)) for key, value in picked.items()}
+            for_people = {key: (shown or {}).get(key) or text_or_dash(value) for key, value in picked.items()}
             self._fields(for_people)
 
     # Tables
