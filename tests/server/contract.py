@@ -72,6 +72,7 @@ CREATE = (
     create("bytes that are not UTF-8", 400, b'{"name": "\xff"}'),
     create("nested too deeply", 400, b'{"a":' + b"[" * 40 + b"]" * 40 + b"}"),
     create("nested without end", 400, b"[" * 100_000),
+    create("a body beyond all bounds", 413, b'{"name": "' + b"x" * (1 << 20) + b'"}'),
     create("JSON scalar", 400, b"5"),
     create("JSON null", 400, b"null"),
     create("JSON list", 400, []),

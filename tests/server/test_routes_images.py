@@ -152,7 +152,7 @@ def test_filters_narrow_and_search_finds(api: Api) -> None:
     api.make(name="needle-2", min_ram=8, colour="red", tags=["x"], disk_format="raw")
     queries = (
         "name=Needle-1",
-        "name=in:Needle-1,other",
+        "name=in:Needle-1,nobody",
         "colour=red&tag=x&tag=y",
         "colour=red&min_ram_max=7&min_ram_min=7",
         "colour=red&disk_format=qcow2",
