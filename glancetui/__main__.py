@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 from glancetui import __version__
 
@@ -20,7 +21,14 @@ def main() -> int:
         return completion.complete(arguments)
     from glancetui.cli import dispatch
 
-    return dispatch.run(arguments)
+    return dispatch.run(arguments, open_terminal)
+
+
+def open_terminal(arguments: Sequence[str]) -> int:
+    """Run the terminal application until it is left."""
+    from glancetui.app import main as run_application
+
+    return run_application(list(arguments))
 
 
 if __name__ == "__main__":

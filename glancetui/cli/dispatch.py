@@ -48,11 +48,11 @@ def terminate(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001  # 
     raise Terminated(signum)
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run `arguments` and return the exit code; nothing is raised."""
+def run(arguments: Sequence[str], open_terminal: Callable[[Sequence[str]], int]) -> int:
+    """Run `arguments` and return the exit code; nothing is raised. `open_terminal` gets them if there is no command."""
     leading, words = split(arguments)
     if not words:
-        return without_words(leading)
+        return without_words(leading, open_terminal)
     if words[0] not in NOUNS:
         return unknown("command", words[0], NOUNS)
     if words[0] in SERVICE_NOUNS:
@@ -68,15 +68,13 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(arguments[:index]), list(arguments[index:])
 
 
-def without_words(leading: Sequence[str]) -> int:
+def without_words(leading: Sequence[str], open_terminal: Callable[[Sequence[str]], int]) -> int:
     """Only options, or nothing at all: the terminal application where there is a terminal, else help."""
     if "-h" in leading or "--help" in leading:
         sys.stdout.write(overview())
         return 0
     if sys.stdin.isatty() and sys.stdout.isatty():
-        from glancetui.app import main as start_terminal
-
-        return guarded(lambda: start_terminal(list(leading)), leading)
+        return guarded(lambda: open_terminal(leading), leading)
     sys.stderr.write(overview())
     sys.stderr.write("\nWithout a command glancetui opens its terminal application, but there is no terminal here.\n")
     return 2

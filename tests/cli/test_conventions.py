@@ -191,7 +191,7 @@ def test_no_output_holds_a_secret(glancetui: Glancetui) -> None:
 )
 def test_commands_load_nothing_that_they_do_not_need(glancetui: Glancetui, arguments: tuple[str, ...]) -> None:
     program = (
-        "import sys; from glancetui.cli import dispatch; dispatch.run(sys.argv[1:]); "
+        "import sys; from glancetui.cli import dispatch; dispatch.run(sys.argv[1:], sys.exit); "
         "print('LOADED', *sorted(name for name in sys.modules if '.' not in name), file=sys.stderr)"
     )
     command = [sys.executable, "-c", program, "--endpoint", glancetui.endpoint, *arguments]
