@@ -28,7 +28,10 @@ from glancetui.server.peers import LOCAL_SOCKET
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 1 << 62  # a Content-Length beyond this cannot be meant
-_FOREIGN_METHOD = re.compile(rb"[A-Z][A-Z_-]{0,31} /[!-~]* HTTP/1\.[01]\r?\n")
+# A request line in good order but for its method. Those that the parser knows are not at fault when one stands first.
+_FOREIGN_METHOD = re.compile(
+    rb"(?!(?:GET|HEAD|PUT|POST|PATCH|DELETE|OPTIONS) )[A-Z][A-Z_-]{0,31} /[!-~]* HTTP/1\.[01]\r?\n"
+)
 _HOP_BY_HOP = frozenset({b"upgrade", b"connection", b"http2-settings"})
 
 
