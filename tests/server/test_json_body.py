@@ -23,7 +23,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def exchange(endpoint: str, *pieces: bytes, finish: bool = True) -> bytes:
-    """The head and first bytes of what the service says to `pieces`; `finish`: our end of the connection closes first."""
+    """The start of what the service says to `pieces`; `finish`: our end of the connection closes first."""
     host, _, port = urlsplit(endpoint).netloc.partition(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         for piece in pieces:
