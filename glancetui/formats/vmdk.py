@@ -14,13 +14,14 @@ HEADER = 64  # bytes of a sparse extent's header that are used
 GRAINS_AT_END = 0xFFFFFFFFFFFFFFFF
 DESCRIPTOR_MOST = (1 << 20) - 1  # bytes; QEMU's limit
 FOOTER_MARKER = 3
-# Looked for everywhere, comments included, because QEMU searches the text and does not read lines.
-CREATE_TYPE = re.compile(r'createtype\s*=\s*"([^"\n]{0,63})"', re.IGNORECASE)
-PARENT = re.compile(r"parentfilenamehint|parentcid\s*=\s*(?!f{8}\b)", re.IGNORECASE)
-EXTENT = re.compile(r'(rw|rdonly|noaccess) \d+ sparse "[^"/\\]*"', re.IGNORECASE)
+# Patterns are compiled when first used, so that commands which only guess a format start sooner.
+# These are looked for everywhere, comments included, because QEMU searches the text and does not read lines.
+CREATE_TYPE = r'(?i)createtype\s*=\s*"([^"\n]{0,63})"'
+PARENT = r"(?i)parentfilenamehint|parentcid\s*=\s*(?!f{8}\b)"
+EXTENT = r'(?i)(rw|rdonly|noaccess) \d+ sparse "[^"/\\]*"'
 ACCESS = ("rw", "rdonly", "noaccess")
 # What QEMU takes for a descriptor: comments and blank lines, of any bytes, before a version.
-PROBED = re.compile(rb"(?:#[^\n]*\n| *\r?\n)*version=[123]\r?\n")
+PROBED = rb"(?:#[^\n]*\n| *\r?\n)*version=[123]\r?\n"
 # What makes a text a descriptor to others: its customary first line, or the one line that it cannot do without.
 FIRST_LINE = b"# disk descriptorfile"
 
@@ -38,9 +39,9 @@ def vmdk(head: bytes) -> Finding | None:
 def is_descriptor(head: bytes) -> bool:
     """A descriptor as text, whatever follows its first NUL."""
     text = head.partition(b"\0")[0]
-    if PROBED.match(head[: 64 << 10]) or text[: len(FIRST_LINE)].lower() == FIRST_LINE:
+    if re.match(PROBED, head[: 64 << 10]) or text[: len(FIRST_LINE)].lower() == FIRST_LINE:
         return True
-    return is_text(text[:SECTOR]) and CREATE_TYPE.search(text.decode("latin-1")) is not None
+    return is_text(text[:SECTOR]) and re.search(CREATE_TYPE, text.decode("latin-1")) is not None
 
 
 def is_text(content: bytes) -> bool:
@@ -81,11 +82,11 @@ def descriptor_faults(text: str) -> list[Fault]:
     lines = [line.strip() for line in text.split("\n")]
     extents = [line for line in lines if line.partition(" ")[0].lower() in ACCESS]
     faults = []
-    if PARENT.search(text):
+    if re.search(PARENT, text):
         faults.append(Fault("backing_file", "has a parent image"))
     if len(extents) != 1:
         faults.append(Fault("extents", f"has {len(extents)} extents, where an image that is one file has one"))
-    if not all(EXTENT.fullmatch(line) for line in extents):
+    if not all(re.fullmatch(EXTENT, line) for line in extents):
         faults.append(Fault("extents", "names data outside of itself"))
     if not all(line in extents or _is_setting(line) for line in lines):
         faults.append(Fault("descriptor", "has a VMDK descriptor with a line that is not understood"))
@@ -100,7 +101,7 @@ def _is_setting(line: str) -> bool:
 
 def created_as(text: str) -> str:
     """The type that the descriptor names, in lower case; empty: none, or more than one."""
-    found = {name.lower() for name in CREATE_TYPE.findall(text)}
+    found = {name.lower() for name in re.findall(CREATE_TYPE, text)}
     return found.pop() if len(found) == 1 else ""
 
 
