@@ -16,8 +16,8 @@ from glancetui.stores.driver import Driver
 
 log = logging.getLogger(__name__)
 
-BATCH = 32  # entries claimed at once
-CLAIM_SECONDS = 300.0  # another worker may repeat what takes longer: deleting twice is harmless
+BATCH = 8  # entries claimed at once
+CLAIM_SECONDS = 20.0  # then another worker may repeat it, harmlessly: the first may have died
 LONGEST_WAIT = 3600.0
 
 

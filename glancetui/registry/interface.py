@@ -225,7 +225,7 @@ class Registry(Protocol):
         """Images in saving that no intent speaks of (an older service left them)."""
 
     def knows_object(self, store: str, object_id: str, url: str) -> bool:
-        """Whether a live location or an intent speaks of this object. For recovery: unknown objects may go."""
+        """Whether an intent, a live location or an outbox row speaks of this object. What none does is nobody's."""
 
     # -- outbox ------------------------------------------------------------------------------------------------------
     def claim_outbox(self, owner: str, lease: float, now: datetime, limit: int) -> Sequence[OutboxEntry]:

@@ -188,3 +188,22 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"a small disk cannot be mounted: {mounted.stderr.decode()}")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_a_full_disk_is_413_and_leaves_nothing(tmp_path: Path, small_disk: Path, framing: Framing) -> None:
+    with running_server(tmp_path, config=f"[glance_store]\nfilesystem_store_datadir = {small_disk}\n") as server:
+        service = Service(server.endpoint, server.data_dir)
+        service.aftermath.store = small_disk
+        first, second = service.new(), service.new()
+        assert service.put(first, bytes(6_000_000)) == 204
+        data = DATA if framing == "length" else iter([DATA[:2_000_000], DATA[2_000_000:]])
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may answer before all was sent
+            assert service.put(second, data) == 413
+        assert service.status_of(second) == "queued"
+        assert {path.name for path in service.aftermath.files()} == {first}
+        assert service.delete(first) == 204
+        service.aftermath.wait_for_peace()
+        assert service.put(second, DATA) == 204
+        assert service.get(second) == DATA
+        service.aftermath.check_store_and_registry()

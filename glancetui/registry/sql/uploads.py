@@ -18,7 +18,7 @@ from glancetui.registry.interface import Intent, Published, Seen
 from glancetui.registry.sql.change import Change
 from glancetui.registry.sql.documents import decode_images, document
 from glancetui.registry.sql.images import NO_BYTES
-from glancetui.registry.sql.tables import gt_images, gt_intents, image_locations, images
+from glancetui.registry.sql.tables import gt_images, gt_intents, gt_outbox, image_locations, images
 
 _COLUMNS = tuple(gt_intents.c[name] for name in Intent.__struct_fields__)
 _ADD = sa.insert(gt_intents)
@@ -56,6 +56,7 @@ _LOCATION_OF_URL = (
     )
     .limit(1)
 )
+_OWED = sa.select(gt_outbox.c.id).where(gt_outbox.c.url == sa.bindparam("url")).limit(1)
 _VISIBILITIES: list[sa.ColumnElement[str]] = [
     sa.literal_column(f"'{kind}'") for kind in ("private", "shared", "public", "community")
 ]
@@ -168,8 +169,9 @@ def stuck(db: sa.Connection, limit: int) -> Sequence[Image]:
 
 
 def knows_object(db: sa.Connection, store: str, object_id: str, url: str) -> bool:
-    intent = db.execute(_OF_OBJECT, {"store": store, "object": object_id}).fetchone()
-    return intent is not None or db.execute(_LOCATION_OF_URL, {"url": url}).fetchone() is not None
+    # In the order in which an object passes from hand to hand: what moves on between two questions is still found.
+    named = {"store": store, "object": object_id, "url": url}
+    return any(db.execute(asked, named).fetchone() is not None for asked in (_OF_OBJECT, _LOCATION_OF_URL, _OWED))
 
 
 def _named(intent: Intent) -> dict[str, object]:

@@ -97,6 +97,7 @@ async def delete_image(request: Request) -> Response:
     """DELETE /v2/images/{image_id}"""
     await no_body(request)
     await in_thread(request, service_of(request).images.delete, caller_of(request), request.path_params["image_id"])
+    service_of(request).housekeeping.wake()  # the bytes are removed now and not at the next round
     return nothing()
 
 
