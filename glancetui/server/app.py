@@ -63,6 +63,8 @@ class Application:
     async def _answer(self, request: Request) -> Response:
         if self._behind_proxy:
             believe_proxy(request.scope)
+        if request.method == "OPTIONS":
+            return self._cors.preflight(request)
         try:
             response = await self._respond(request)
         except GlancetuiError as error:
@@ -78,8 +80,6 @@ class Application:
         return response
 
     async def _respond(self, request: Request) -> Response:
-        if request.method == "OPTIONS":
-            return self._cors.preflight(request)
         segments = segments_of(request.scope)
         whole = self._without_identity(segments)
         if whole is not None:
