@@ -10,21 +10,20 @@ import argparse
 import importlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from glancetui.cli.context import Context
 from glancetui.cli.dispatch import NOUNS, SERVICE_NOUNS, split
 from glancetui.cli.verbs import Parser, UsageError, Verb, add_common
-from glancetui.client.clouds import clouds, connect
-from glancetui.client.query import ImageQuery
-from glancetui.client.text import clean
-from glancetui.client.transport import Limits
 from glancetui.errors import GlancetuiError
 
-QUICK = Limits(connect=0.3, read=0.3, upload=0.3)
+if TYPE_CHECKING:
+    from glancetui.cli.context import Context
+
+QUICK_SECONDS = 0.3
 MOST = 100
 SERVICE_VERBS: Mapping[str, tuple[str, ...]] = {
     "config": ("show", "validate", "docs"),
-    "db": ("upgrade", "check", "version", "purge", "adopt", "release"),
+    "db": ("upgrade", "check", "version"),
     "serve": ("api", "registry", "periodic"),
 }
 SCRIPTS: Mapping[str, str] = {
@@ -116,18 +115,27 @@ def values_of(action: argparse.Action, typed: Sequence[str]) -> Iterator[str]:
     elif action.dest in {"image", "images", "marker"}:
         yield from images_there(typed)
     elif action.dest == "cloud":
+        from glancetui.client.clouds import clouds
+
         yield from clouds()
 
 
 def images_there(typed: Sequence[str]) -> Iterator[str]:
     """Names and ids of the newest images, as far as the endpoint tells them quickly."""
+    from glancetui.cli.context import Context  # the client is loaded only where the endpoint has to be asked
+    from glancetui.client.clouds import connect
+    from glancetui.client.query import ImageQuery
+    from glancetui.client.text import clean
+    from glancetui.client.transport import Limits
+
     parser = Parser(prog="glancetui")
     add_common(parser)
     try:
         known, _ = parser.parse_known_args(list(typed))
     except UsageError:
         return
-    with connect(Context(known).cloud, limits=QUICK) as client:
+    limits = Limits(connect=QUICK_SECONDS, read=QUICK_SECONDS)
+    with connect(Context(known).cloud, limits=limits) as client:
         page = client.page(ImageQuery(), limit=MOST)
     for image in page.images if page else ():
         if image.name and clean(image.name) == image.name and " " not in image.name:

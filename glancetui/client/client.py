@@ -128,21 +128,22 @@ class Client:
         token: CancelToken | None = None,
     ) -> Iterator[tuple[RemoteImage, ...]]:
         """All images that the endpoint finds for `query`, beyond `after`, page by page, each once."""
-        seen: set[str] = set()
+        markers: set[str] = set()
+        before: frozenset[str] = frozenset()
         while True:
             page = self.page(query, after, limit=page_size, token=token)
-            if page is None:  # only ever the answer to an etag
+            if page is None or not page.images:
                 return
-            fresh = tuple(image for image in page.images if image.id not in seen)
-            if page.images and not fresh:
+            fresh = tuple(image for image in page.images if image.id not in before)
+            after = page.images[-1].id
+            if not fresh or after in markers:
                 # A stock endpoint repeats itself for ever where it sorts by what some images lack.
                 raise ServerFault("This endpoint repeats images in this order; sort by created_at or id instead.")
-            seen.update(image.id for image in fresh)
-            if fresh:
-                yield fresh
+            yield fresh
             if not page.more:
                 return
-            after = page.images[-1].id
+            markers.add(after)
+            before = frozenset(image.id for image in page.images)
 
     def images(
         self,

@@ -234,9 +234,10 @@ def test_completion_knows_commands_flags_and_images(glancetui: Glancetui, unique
 def test_the_service_nouns_of_completion_are_those_that_exist() -> None:
     from typer.main import get_command
 
-    from glancetui.cli import completion, config
+    from glancetui.cli import completion, config, db
 
-    assert set(completion.SERVICE_VERBS["config"]) == set(get_command(config.app).commands)
+    for noun, module in (("config", config), ("db", db)):
+        assert set(completion.SERVICE_VERBS[noun]) == set(get_command(module.app).commands)
 
 
 def test_doctor_finds_a_healthy_service_healthy_and_an_absent_one_not(glancetui: Glancetui) -> None:
