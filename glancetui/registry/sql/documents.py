@@ -38,7 +38,7 @@ def _properties() -> sa.ColumnElement[Any]:
     table = image_properties
     return (
         sa.select(sqlite.json_map_of(table.c.name, table.c.value))
-        .where(table.c.image_id == images.c.id, table.c.deleted == sa.false())
+        .where(table.c.image_id == images.c.id, sqlite.live(table))
         .correlate(images)
         .scalar_subquery()
     )
@@ -48,7 +48,7 @@ def _tags() -> sa.ColumnElement[Any]:
     # Distinct, because nothing in the schema keeps two writers from adding the same tag.
     values = (
         sa.select(image_tags.c.value)
-        .where(image_tags.c.image_id == images.c.id, image_tags.c.deleted == sa.false())
+        .where(image_tags.c.image_id == images.c.id, sqlite.live(image_tags))
         .distinct()
         .order_by(image_tags.c.value)
         .correlate(images)
@@ -61,7 +61,7 @@ def _locations() -> sa.ColumnElement[Any]:
     table = image_locations
     rows = (
         sa.select(table.c.id, table.c.value, table.c.meta_data, table.c.status)
-        .where(table.c.image_id == images.c.id, table.c.deleted == sa.false(), table.c.status == sa.text("'active'"))
+        .where(table.c.image_id == images.c.id, sqlite.live(table), table.c.status == sa.text("'active'"))
         .order_by(table.c.id)
         .correlate(images)
         .subquery("locations")

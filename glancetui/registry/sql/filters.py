@@ -22,6 +22,11 @@ _ALONE = {
     "created_at": "created_at_image_idx",
     "updated_at": "updated_at_image_idx",
 }
+#: Where the properties and tags of an image are found.
+_BEARERS = {
+    "property": (image_properties, "ix_image_properties_image_id"),
+    "tag": (image_tags, "ix_image_tags_image_id_tag_value"),
+}
 #: Fields that are found behind a visibility; there are four.
 _BEHIND_VISIBILITY = frozenset({"name", "status", "container_format", "disk_format", "size"})
 
@@ -95,8 +100,9 @@ def _value(shape: FilterShape, number: int = 0) -> sa.BindParameter[Any]:
 def condition(shape: FilterShape) -> sa.ColumnElement[bool]:
     match shape.kind:
         case "property" | "tag":
-            table = image_properties if shape.kind == "property" else image_tags
-            return bearers(shape).where(table.c.image_id == images.c.id).correlate(images).exists()
+            table, index = _BEARERS[shape.kind]
+            bearer = sqlite.walk_index(bearers(shape), table, index)
+            return bearer.where(table.c.image_id == images.c.id).correlate(images).exists()
         case "one-of":
             return _one_of(shape)
         case "time":
@@ -155,8 +161,9 @@ def _between(shape: FilterShape) -> sa.ColumnElement[bool]:
 
 def start(shape: FilterShape) -> sa.Select[Any] | None:
     """The ids that the filter lets through, read from an index; None if there is no such index."""
-    if shape.kind in {"property", "tag"}:
-        return bearers(shape)
+    if shape.kind in _BEARERS:
+        table, _ = _BEARERS[shape.kind]
+        return sqlite.walk_index(bearers(shape), table, f"gt_ix_{table.name}_value")
     if shape.kind == "time" and shape.detail == "neq":
         return None
     if shape.field in _ALONE:

@@ -27,7 +27,7 @@ from glancetui.registry.sql.visibility import (
     Branch,
     Eyes,
     branches,
-    membership,
+    memberships,
     seen_by,
     shown_to_admin,
     shown_to_anybody,
@@ -95,10 +95,10 @@ class Pages:
         counts = self._prepared(key, lambda: _counts_statement(candidates, shape.eyes, shared=shared)).first(db, values)
         if counts is None:
             return shape
-        memberships = shared and counts[-1] <= FEW
+        few_shared = shared and counts[-1] <= FEW
         least = min(zip(counts, candidates, strict=False), key=lambda pair: pair[0], default=None)
         driver = least[1].place if least is not None and least[0] <= FEW else None
-        return msgspec.structs.replace(shape, memberships=memberships, driver=driver)
+        return msgspec.structs.replace(shape, memberships=few_shared, driver=driver)
 
     def _prepared(self, key: Hashable, build: Callable[[], sa.Select[Any]]) -> Prepared:
         prepared = self._kept.get(key)
@@ -232,7 +232,7 @@ def _index_key(shape: Shape) -> str:
 
 def _by_memberships(shape: Shape) -> sa.Select[Any]:
     branch = next(branch for branch in branches(shape.eyes) if branch.memberships)
-    ids = membership(any_status=shape.eyes.any_member_status)
+    ids = memberships(shape.eyes)
     return _found_by_id(shape, ids, sa.and_(*branch.conditions[:-1]))
 
 
@@ -284,7 +284,7 @@ def _counts_statement(candidates: Sequence[FilterShape], eyes: Eyes, *, shared: 
     """How many each candidate lets through, then how many memberships the viewer has; each up to FEW + 1."""
     starts = [start for each in candidates if (start := filters.start(each)) is not None]
     if shared:
-        starts.append(membership(any_status=eyes.any_member_status))
+        starts.append(memberships(eyes))
     counts = [
         sa.select(sa.func.count())
         .select_from(start.limit(sa.literal_column(str(FEW + 1))).subquery())

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from glancetui.errors import Duplicate, LimitExceeded, NotFound
 from glancetui.model import Member, MemberStatus
+from glancetui.registry.sql import sqlite
 from glancetui.registry.sql.change import Change
 from glancetui.registry.sql.tables import image_members
 
@@ -20,7 +21,7 @@ _OF_IMAGE = (
         image_members.c.created_at,
         image_members.c.updated_at,
     )
-    .where(image_members.c.image_id == sa.bindparam("image_id"), image_members.c.deleted == sa.false())
+    .where(image_members.c.image_id == sa.bindparam("image_id"), sqlite.live(image_members))
     .order_by(image_members.c.id)
 )
 _ONE = _OF_IMAGE.where(image_members.c.member == sa.bindparam("member_id")).limit(1)
@@ -28,7 +29,7 @@ _ADD = sa.insert(image_members)
 _SET = sa.update(image_members).where(
     image_members.c.image_id == sa.bindparam("of_image"),
     image_members.c.member == sa.bindparam("member_id"),
-    image_members.c.deleted == sa.false(),
+    sqlite.live(image_members),
 )
 
 
@@ -85,7 +86,7 @@ def _write(change: Change, image_id: str, member_id: str, values: dict[str, obje
         raise _unknown(image_id, member_id)
 
 
-def _member(row: sa.Row[Any]) -> Member:  # Any: SQLAlchemy types rows in two ways, depending on its release
+def _member(row: Sequence[Any]) -> Member:  # Any: SQLAlchemy types rows in two ways, by its release
     image_id, member_id, status, created_at, updated_at = tuple(row)
     return Member(
         image_id=image_id,

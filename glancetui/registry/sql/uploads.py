@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from glancetui.errors import Conflict, Gone, RegistryUnavailable, Stale
 from glancetui.model import Image, ImageStatus
 from glancetui.registry.interface import Intent, Published, Seen
+from glancetui.registry.sql import sqlite
 from glancetui.registry.sql.change import Change
 from glancetui.registry.sql.documents import decode_images, document
 from glancetui.registry.sql.images import NO_BYTES
@@ -51,7 +52,7 @@ _LOCATION_OF_URL = (
     sa.select(image_locations.c.id)
     .where(
         image_locations.c.value == sa.bindparam("url"),
-        image_locations.c.deleted == sa.false(),
+        sqlite.live(image_locations),
         image_locations.c.status != sa.literal_column("'deleted'"),
     )
     .limit(1)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 import sqlalchemy as sa
 
+from glancetui.registry.sql import sqlite
 from glancetui.registry.sql.tables import image_members, images
 
 Condition = sa.ColumnElement[bool]
@@ -37,6 +38,7 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     memberships: bool = False  # shared with the viewer: can also be driven from its memberships
 
 
+_BY_IMAGE = "ix_image_members_image_id_member"
 PROJECT: sa.BindParameter[str] = sa.bindparam("project")
 MEMBER_STATUS: sa.BindParameter[str] = sa.bindparam("member_status")
 
@@ -98,22 +100,32 @@ def _others(kind: str) -> Branch:
 
 
 def _shared_with_me(eyes: Eyes) -> Branch:
-    member = membership(any_status=eyes.any_member_status).where(image_members.c.image_id == images.c.id)
+    member = _member_of_image(sqlite.walk_index(_membership(eyes), image_members, _BY_IMAGE))
     return Branch(
         by="visibility",
-        conditions=(_is("shared"), _NOT_MINE, member.correlate(images).exists()),
+        conditions=(_is("shared"), _NOT_MINE, member),
         memberships=True,
     )
 
 
-def membership(*, any_status: bool) -> sa.Select[Any]:
-    """The images that the project is a member of."""
-    statuses = [word("accepted"), word("pending"), word("rejected")] if any_status else [MEMBER_STATUS]
+def memberships(eyes: Eyes) -> sa.Select[Any]:
+    """The ids of images that the project is a member of."""
+    return sqlite.walk_index(_membership(eyes), image_members, "gt_ix_image_members_member")
+
+
+def _membership(eyes: Eyes) -> sa.Select[Any]:
+    statuses: list[sa.ColumnElement[Any]] = [MEMBER_STATUS]
+    if eyes.any_member_status:
+        statuses = [word("accepted"), word("pending"), word("rejected")]
     return sa.select(image_members.c.image_id).where(
         image_members.c.member == PROJECT,
         image_members.c.status.in_(statuses),
         image_members.c.deleted == sa.false(),
     )
+
+
+def _member_of_image(members: sa.Select[Any]) -> Condition:
+    return members.where(image_members.c.image_id == images.c.id).correlate(images).exists()
 
 
 def seen_by(eyes: Eyes) -> Condition:
@@ -127,16 +139,8 @@ def shown_to_admin() -> Condition:
 
 def shown_to_project() -> Condition:
     """By id a project also sees community images, and those shared with it whatever it answered."""
-    member = (
-        sa.select(image_members.c.id)
-        .where(
-            image_members.c.image_id == images.c.id,
-            image_members.c.member == PROJECT,
-            image_members.c.deleted == sa.false(),
-        )
-        .correlate(images)
-        .exists()
-    )
+    anyhow = sa.select(image_members.c.id).where(image_members.c.member == PROJECT, sqlite.live(image_members))
+    member = _member_of_image(sqlite.walk_index(anyhow, image_members, _BY_IMAGE))
     return sa.and_(
         shown_to_admin(),
         sa.or_(_MINE, _is("public"), _is("community"), sa.and_(_is("shared"), member)),
