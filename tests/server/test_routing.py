@@ -172,7 +172,8 @@ async def nothing(_request: object) -> Response:
 
 ROUTER = Router(
     [
-        Route("GET", "/v2/things", nothing), Route("POST", "/v2/things", nothing), Route("GET", "/v2/things/{id}", nothing),
+        Route("GET", "/v2/things", nothing), Route("POST", "/v2/things", nothing),
+        Route("GET", "/v2/things/{id}", nothing),
         Route("PUT", "/v2/things/{id}/tags/{tag}", nothing), Route("DELETE", "/v2/things/special", nothing),
     ]
 )  # fmt: skip
