@@ -51,9 +51,10 @@ class Policy:
         """Raises ConfigError where a policy file cannot be read or is no mapping of names to checks."""
         self.legacy = not settings.enforce_new_defaults
         self._settings = settings
+        self._places = _places(settings)
         self._lock = threading.Lock()
-        self._seen = _signature(settings)
-        self._rules = _read(settings)
+        self._seen = _signature(self._places)
+        self._rules = _read(settings, self._places)
 
     @classmethod
     def load(cls, settings: PolicySettings) -> Policy:
@@ -61,15 +62,15 @@ class Policy:
 
     def reload_if_changed(self) -> None:
         """Read the files again if any differs from what was read. A broken file is logged, and the old rules stay."""
-        if _signature(self._settings) == self._seen:
+        if _signature(self._places) == self._seen:
             return
         with self._lock:
-            signature = _signature(self._settings)
+            signature = _signature(self._places)
             if signature == self._seen:
                 return
             self._seen = signature
             try:
-                self._rules = _read(self._settings)
+                self._rules = _read(self._settings, self._places)
             except ConfigError as error:
                 logger.error("The policy stays as it was: %s", error)  # noqa: TRY400 - the sentence says it all
             else:
@@ -105,55 +106,80 @@ class Policy:
         return rule in self._rules.changed
 
 
-def _signature(settings: PolicySettings) -> Signature:
-    """A few system calls: cheap enough for each request."""
-    paths = [path for path in (_find(settings, settings.policy_file),) if path is not None]
-    for folder in _folders(settings):
-        paths += [folder, *_files_in(folder)]
-    found = []
-    for path in paths:
-        try:
-            status = path.stat()
-        except OSError:
-            continue  # removed since it was listed: the next signature shows it
-        found.append((str(path), status.st_mtime_ns, status.st_size, status.st_ino))
-    return tuple(found)
+class _Places(msgspec.Struct, frozen=True):
+    """Where the policy file and each policy folder may lie, in the order of looking."""
+
+    file: tuple[str, ...]
+    folders: tuple[tuple[str, ...], ...]
 
 
-def _find(settings: PolicySettings, name: str) -> Path | None:
-    """Where oslo.config finds a file: as it stands, else in the configuration folders, else beside the files.
+def _places(settings: PolicySettings) -> _Places:
+    """As oslo.config looks: a whole path as it stands, else in the configuration folders, else beside the files.
 
     The system's folders come last, and only for a service that was given configuration: a private one does not read
     another's rules.
     """
-    folders = [Path(folder) for folder in settings.config_dirs]
-    folders += [Path(file).parent for file in reversed(settings.config_files)]
-    if folders:
-        folders += [folder.expanduser() for folder in _SYSTEM_FOLDERS]
-    candidates = (Path(name).expanduser(),) if Path(name).expanduser().is_absolute() else (f / name for f in folders)
-    return next((path.absolute() for path in candidates if path.exists()), None)
+    bases = [Path(folder) for folder in settings.config_dirs]
+    bases += [Path(file).parent for file in reversed(settings.config_files)]
+    if bases:
+        bases += [folder.expanduser() for folder in _SYSTEM_FOLDERS]
+
+    def candidates(name: str) -> tuple[str, ...]:
+        whole = Path(name).expanduser()
+        found = [whole] if whole.is_absolute() else [base / name for base in bases]
+        return tuple(str(path.absolute()) for path in found)
+
+    return _Places(candidates(settings.policy_file), tuple(candidates(name) for name in settings.policy_dirs))
 
 
-def _folders(settings: PolicySettings) -> list[Path]:
-    found = (_find(settings, name) for name in settings.policy_dirs)
-    return [path for path in found if path is not None and path.is_dir()]
+def _signature(places: _Places) -> Signature:
+    """A few system calls, on plain strings: cheap enough for each request."""
+    found: list[tuple[str, int, int, int]] = []
+    for candidates in (places.file, *places.folders):
+        path = _first(candidates, found)
+        if path is not None and candidates is not places.file:
+            for file in _files_in(path):
+                _first((file,), found)
+    return tuple(found)
 
 
-def _files_in(folder: Path) -> list[Path]:
+def _first(candidates: Iterable[str], found: list[tuple[str, int, int, int]]) -> str | None:
+    """The first candidate that is there, with what tells it from another version of itself added to `found`."""
+    for path in candidates:
+        if not os.access(path, os.F_OK):  # most places are empty, and this tells without the price of an exception
+            continue
+        try:
+            status = os.stat(path)  # noqa: PTH116 - a Path costs more than the call
+        except OSError:
+            continue
+        found.append((path, status.st_mtime_ns, status.st_size, status.st_ino))
+        return path
+    return None
+
+
+def _existing(candidates: Iterable[str]) -> str | None:
+    return _first(candidates, [])
+
+
+def _files_in(folder: str) -> list[str]:
     """The files of a policy folder in the order in which they apply; hidden ones do not count."""
-    with os.scandir(folder) as entries:
-        return sorted(Path(entry.path) for entry in entries if entry.is_file() and not entry.name.startswith("."))
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.path for entry in entries if entry.is_file() and not entry.name.startswith("."))
+    except OSError:  # removed since it was found, or no folder: the next signature shows it
+        return []
 
 
-def _read(settings: PolicySettings) -> _Rules:
-    main = _find(settings, settings.policy_file)
-    folders = _folders(settings)
-    _validate(([] if main is None else [main]) + [file for folder in folders for file in _files_in(folder)])
+def _read(settings: PolicySettings, places: _Places) -> _Rules:
+    main = _existing(places.file)
+    folders = [folder for folder in map(_existing, places.folders) if folder is not None and Path(folder).is_dir()]
+    files = [file for folder in folders for file in _files_in(folder)]
+    _validate(Path(file) for file in ([] if main is None else [main]) + files)
     enforcer = _enforcer(settings, main, folders)
     try:
         enforcer.load_rules(force_reload=True)
     except (OSError, ValueError, TypeError, AttributeError) as error:  # the file changed since it was validated
-        raise ConfigError(f"The policy cannot be read: {error}.", file=str(main)) from error
+        raise ConfigError(f"The policy cannot be read: {error}.", file=main) from error
     compiler = Compiler(enforcer.rules, _asker(enforcer))
     return _Rules(
         predicates={name: compiler.rule(name) for name in enforcer.rules},
@@ -192,12 +218,12 @@ def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def _enforcer(settings: PolicySettings, main: Path | None, folders: list[Path]) -> oslo_policy.Enforcer:
+def _enforcer(settings: PolicySettings, main: str | None, folders: list[str]) -> oslo_policy.Enforcer:
     """A fresh one for each reading: a rule that left the file falls back to its default."""
     conf = cfg.ConfigOpts()
     conf([], project="glancetui", default_config_files=[], default_config_dirs=[])
-    enforcer = oslo_policy.Enforcer(conf, policy_file=str(main or "/nonexistent/policy.yaml"))
-    conf.set_override("policy_dirs", [str(folder) for folder in folders], group="oslo_policy")
+    enforcer = oslo_policy.Enforcer(conf, policy_file=main or "/nonexistent/policy.yaml")
+    conf.set_override("policy_dirs", folders, group="oslo_policy")
     conf.set_override("enforce_new_defaults", settings.enforce_new_defaults, group="oslo_policy")
     enforcer.suppress_default_change_warnings = True
     enforcer.suppress_deprecation_warnings = True
