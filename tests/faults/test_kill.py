@@ -23,15 +23,20 @@ from tests.serving import running_server
 
 OPERATIONS = int(os.environ.get("GLANCETUI_FAULT_OPERATIONS", "200"))
 CLIENTS = 4
-LONGEST = 60.0  # seconds
+LONGEST = 120.0  # seconds, on a machine that does much else; an idle one needs a quarter of it
+
+
+def work(tally: Tally, operations: int) -> None:
+    """Lets the clients begin so many more operations."""
+    enough, deadline = tally.total() + operations, time.monotonic() + 5
+    while tally.total() < enough and time.monotonic() < deadline:
+        time.sleep(0.002)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_all_acknowledged_is_true_and_nothing_else_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     seed = int(os.environ.get("GLANCETUI_FAULT_SEED") or random.SystemRandom().getrandbits(32))
-    with capsys.disabled():
-        print(f"\nfault test: seed {seed}", file=sys.stderr)
     chance, address, tally, stop = random.Random(seed), Address(), Tally(), threading.Event()
     clients = [Client(seed + number, address, tally, stop) for number in range(CLIENTS)]
     began, kills = time.monotonic(), 0
@@ -40,19 +45,20 @@ def test_all_acknowledged_is_true_and_nothing_else_stays(tmp_path: Path, capsys:
     while tally.total() < OPERATIONS and time.monotonic() - began < LONGEST:
         with running_server(tmp_path, workers=2) as server:
             address.set(urllib.parse.urlsplit(server.endpoint).port or 0)
-            done = tally.total()
-            work_for = chance.uniform(0.05, 1.2)
-            until = time.monotonic() + work_for
-            while time.monotonic() < until or tally.total() == done:
-                time.sleep(0.005)
+            work(tally, chance.randrange(1, 28))
+            time.sleep(chance.uniform(0, 0.1))  # anywhere in what they are doing now
             kill_tree(server.pid, signal.SIGKILL)
             kills += 1
     stop.set()
     for client in clients:
         client.join(timeout=60)
         assert not client.is_alive()
-    with capsys.disabled():
-        print(f"fault test: {kills} kills in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    with capsys.disabled():  # also where a check fails: the seed repeats the choices
+        print(
+            f"\nfault test: seed {seed}: {kills} kills in {time.monotonic() - began:.0f} s, tried {tally.tried}, "
+            f"acknowledged {tally.acknowledged}",
+            file=sys.stderr,
+        )
     with running_server(tmp_path, workers=2) as server:
         aftermath = Aftermath(server.endpoint, server.data_dir)
         aftermath.wait_for_peace()
@@ -61,9 +67,8 @@ def test_all_acknowledged_is_true_and_nothing_else_stays(tmp_path: Path, capsys:
         aftermath.check_store_and_registry()
     with capsys.disabled():
         print(
-            f"fault test: seed {seed}: {kills} kills, tried {tally.tried}, acknowledged {tally.acknowledged}, "
-            f"{len(records)} images, {whole} read back whole, surprises {len(tally.surprises)}, "
-            f"{time.monotonic() - began:.0f} s",
+            f"fault test: {len(records)} images, {whole} read back whole, {len(aftermath.files())} files, all known; "
+            f"{len(tally.surprises)} surprises",
             file=sys.stderr,
         )
     assert tally.surprises == []
