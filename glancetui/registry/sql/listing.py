@@ -55,12 +55,18 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     memberships: bool = False  # what is shared with the viewer is found by its memberships
 
 
+class _Plan(msgspec.Struct, frozen=True, kw_only=True):
+    candidates: tuple[FilterShape, ...]  # that a page could be driven from
+    shared: bool  # there is a branch of images shared with the viewer
+
+
 class Pages:
     """Compiles statements by shape and keeps them."""
 
     def __init__(self, dialect: sa.engine.Dialect) -> None:
         self._dialect = dialect
         self._kept: dict[Hashable, Prepared] = {}
+        self._plans: dict[Shape, _Plan] = {}
 
     def page(self, db: sa.Connection, query: ImageQuery) -> list[Image]:
         if query.limit < 1 or any(isinstance(each, OneOf) and not each.values for each in query.filters):
@@ -68,8 +74,6 @@ class Pages:
         shape = _shape_of(query)
         values = _values_of(query)
         shape = self._with_marker(db, query, self._with_plan(db, shape, values), values)
-        if shape.marker_nulls is not None and not beyond(shape.sort, shape.marker_nulls):
-            return []
         found = self._prepared(("page", shape), lambda: page_statement(shape)).first(db, values)
         return decode_images(found[0]) if found else []
 
@@ -87,8 +91,14 @@ class Pages:
 
     def _with_plan(self, db: sa.Connection, shape: Shape, values: dict[str, object]) -> Shape:
         """Count what the filters let through, up to FEW, and start from the least of them if it is not more."""
-        candidates = _candidates(shape)
-        shared = any(branch.memberships for branch in _branches(shape))
+        plan = self._plans.get(shape)
+        if plan is None:
+            plan = self._plans[shape] = _Plan(
+                candidates=_candidates(shape), shared=any(branch.memberships for branch in _branches(shape))
+            )
+            if len(self._plans) > _SHAPES_KEPT:
+                self._plans.clear()
+        candidates, shared = plan.candidates, plan.shared
         if not candidates and not shared:
             return shape
         key = ("counts", candidates, shape.eyes.any_member_status if shared else None)
