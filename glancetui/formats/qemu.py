@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import struct
 
-from glancetui.formats.finding import CUT_SHORT, Fault, Finding, sized
+from glancetui.formats.finding import CUT_SHORT, SECTOR, Fault, Finding, sized
 
 QCOW_MAGIC = b"QFI\xfb"
 QED_MAGIC = b"QED\x00"
-HEADER_2, HEADER_3 = 72, 104  # bytes of the header in versions 2 and 3
 DATA_FILE = 1 << 2
 # Dirty, corrupt, data file, compression type. Extended L2 entries (bit 4) are refused by Nova and Cinder as unknown.
 KNOWN_FEATURES = 0b1111
@@ -17,7 +16,7 @@ KNOWN_FEATURES = 0b1111
 def qcow2(head: bytes) -> Finding | None:
     if not head.startswith(QCOW_MAGIC):
         return None
-    if len(head) < HEADER_2:
+    if len(head) < SECTOR:  # the header is shorter, but its cluster never is
         return Finding("qcow2", faults=(CUT_SHORT,))
     version, backing_offset = struct.unpack_from(">IQ", head, 4)
     (virtual_size,) = struct.unpack_from(">Q", head, 24)
@@ -30,8 +29,6 @@ def _features(head: bytes, version: int) -> list[Fault]:
         return []
     if version != 3:
         return [Fault("unknown_features", f"is of qcow version {version}, where 2 and 3 are known")]
-    if len(head) < HEADER_3:
-        return [CUT_SHORT]
     (incompatible,) = struct.unpack_from(">Q", head, 72)
     faults = [Fault("data_file", "keeps its data in another file")] if incompatible & DATA_FILE else []
     if incompatible & ~KNOWN_FEATURES:
