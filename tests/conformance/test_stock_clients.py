@@ -52,7 +52,9 @@ def test_openstack_command_publishes_changes_fetches_and_deletes_a_real_qcow2(
 
 
 @pytest.mark.timeout(300)
-def test_openstack_command_deactivates_and_protects(clients: StockClients, iso: Path, tmp_path: Path) -> None:
+@pytest.mark.xdist_group("stock-none")
+def test_openstack_command_deactivates_and_protects(no_auth: StockClients, iso: Path, tmp_path: Path) -> None:
+    clients = no_auth
     clients.openstack("image", "create", "rescue", "--file", str(iso), "--disk-format", "iso", "--protected")
     clients.openstack("image", "delete", "rescue", fails=True)
     clients.openstack("image", "set", "rescue", "--deactivate", "--unprotected")
@@ -69,11 +71,11 @@ cloud = openstack.connect()
 path, owner = sys.argv[1:]
 kind = {"disk_format": "qcow2", "container_format": "bare"}
 image = cloud.create_image("sdk-image", filename=path, wait=True, validate_checksum=True, **kind)
-again = cloud.create_image("sdk-image", filename=path, wait=True, **kind)
+again = cloud.create_image("sdk-image", filename=path, wait=True, validate_checksum=True, **kind)
 assert again.id == image.id, "the SDK finds what is already there by its own properties"
 assert cloud.image.find_image("sdk-image").id == image.id
 cloud.image.add_tag(image, "blue green")
-cloud.image.update_image(image, visibility="shared", os_version="13")
+cloud.image.update_image(image.id, visibility="shared", os_version="13")
 member = cloud.image.add_member(image, member_id="some-project")
 assert member.status == "pending"
 assert [m.member_id for m in cloud.image.members(image)] == ["some-project"]
