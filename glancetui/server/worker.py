@@ -55,6 +55,8 @@ class Worker:
         servers = [await self._listen(loop, listener, service) for listener in self._sockets]
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup, service)
+        # The supervisor forked with these blocked, so that none is lost, or kills, before there is a handler.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGHUP})
         service.housekeeping.start()
         ready()
         await self._tick_until_stopped()
@@ -132,9 +134,7 @@ class Worker:
 def serve(settings: Settings, sockets: Sequence[socket.socket], ready: int, lifeline: int, reload: Reload) -> int:
     """Run in the forked process. Writes a line to the descriptor `ready`: empty once it answers, else what is wrong."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGCHLD})
     raise_file_limit()
     try:
         uvloop.run(Worker(settings, sockets, lifeline, reload).run(lambda: _say(ready, "")))
