@@ -244,7 +244,7 @@ def _asker(enforcer: oslo_policy.Enforcer) -> Foreign:
     def ask(check: Check, caller: Caller, target: Target, current_rule: str | None) -> bool:
         """A check of a kind that only oslo.policy or a plug-in knows, such as http:. Failing, it refuses."""
         try:
-            return bool(check(target, credentials(caller), enforcer, current_rule))
+            return bool(check(dict(target), credentials(caller), enforcer, current_rule))
         except (OSError, RuntimeError, LookupError, ValueError, TypeError) as error:
             logger.warning("The check %s of rule %s failed, so it refuses: %s", check, current_rule, error)
             return False

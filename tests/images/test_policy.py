@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,8 @@ from glancetui.errors import ConfigError, Forbidden
 from glancetui.images.policy import Policy
 from glancetui.images.policy_compile import Compiler, CyclicRules, credentials, inner_checks
 from glancetui.images.policy_defaults import DEFAULTS
-from glancetui.model import Caller
+from glancetui.images.target import target_of
+from glancetui.model import Caller, Image
 
 NAMES = ("default", "a", "b", "c", "nowhere")
 ROLES = ("admin", "Member", "reader", "service")
@@ -396,6 +400,37 @@ def test_check_of_a_kind_unknown_here_is_asked_of_oslo_policy(tmp_path: Path, fr
     policy = policy_in(tmp_path, f'copy_image: "http://127.0.0.1:{free_port}/ask or role:member"')
     assert policy.allows("copy_image", MEMBER, OWN)
     assert not policy.allows("copy_image", READER, OWN)
+
+
+def test_check_by_http_is_told_of_the_image_and_its_answer_counts(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+
+    class Judge(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"True" if b"wanted" in asked[-1] else b"False")
+
+        def log_message(self, *_arguments: object) -> None:
+            """Says nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Judge) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        policy = policy_in(tmp_path, f'copy_image: "http://127.0.0.1:{server.server_port}/ask"')
+        answers = [
+            policy.allows("copy_image", MEMBER, target_of(MEMBER, image_named(name))) for name in ("wanted", "x")
+        ]
+        server.shutdown()
+    assert answers == [True, False]
+    assert b"p1" in asked[0]
+
+
+def image_named(name: str) -> Image:
+    at = datetime(2026, 1, 1)  # noqa: DTZ001 - the times of values have no zone
+    return Image(
+        id="i", name=name, owner="p1", status="active", visibility="private", created_at=at, updated_at=at, tags=("t",)
+    )
 
 
 def test_legacy_defaults_let_everybody_pass_the_rule(tmp_path: Path) -> None:
