@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glancetui.cli.dispatch import NOUNS, SERVICE_NOUNS, split
@@ -57,6 +59,26 @@ def shell_argument(parser: argparse.ArgumentParser) -> None:
 def print_script(context: Context) -> None:
     """Print the completion script for a shell, such as: source <(glancetui completion bash)"""
     sys.stdout.write(SCRIPTS[context.arguments.shell])
+
+
+PLACES: Mapping[str, str] = {
+    "bash": ".local/share/bash-completion/completions/glancetui",
+    "zsh": ".zfunc/_glancetui",
+    "fish": ".config/fish/completions/glancetui.fish",
+}
+
+
+def install(words: Sequence[str]) -> int:
+    """`--install-completion [SHELL]`: put the script where the shell looks for it. Raises UsageError."""
+    shell = words[0] if words else os.environ.get("SHELL", "").rpartition("/")[2]
+    if shell not in SCRIPTS or len(words) > 1:
+        raise UsageError(f"Completion is there for {', '.join(SCRIPTS)}: glancetui --install-completion SHELL")
+    path = Path.home() / PLACES[shell]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(SCRIPTS[shell])
+    more = "; it must be in your fpath: fpath+=~/.zfunc" if shell == "zsh" else ""
+    sys.stderr.write(f"wrote {path}{more}; a new {shell} knows it\n")
+    return 0
 
 
 def complete(words: Sequence[str]) -> int:

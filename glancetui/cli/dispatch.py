@@ -50,6 +50,8 @@ def terminate(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001  # 
 
 def run(arguments: Sequence[str], open_terminal: Callable[[Sequence[str]], int]) -> int:
     """Run `arguments` and return the exit code; nothing is raised. `open_terminal` gets them if there is no command."""
+    if arguments[:1] == ["--install-completion"]:
+        return guarded(lambda: install_completion(arguments[1:]), arguments)
     leading, words = split(arguments)
     if not words:
         return without_words(leading, open_terminal)
@@ -66,6 +68,12 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     while index < len(arguments) and arguments[index].startswith("-"):
         index += 2 if arguments[index] in WITH_VALUE else 1
     return list(arguments[:index]), list(arguments[index:])
+
+
+def install_completion(words: Sequence[str]) -> int:
+    from glancetui.cli import completion
+
+    return completion.install(words)
 
 
 def without_words(leading: Sequence[str], open_terminal: Callable[[Sequence[str]], int]) -> int:

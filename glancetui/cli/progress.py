@@ -105,8 +105,9 @@ class JsonLines:
             rate=round(rate.per_second),
             eta=None if left is None else round(left, 1),
         )
-        sys.stderr.write(msgspec.json.encode(line).decode() + "\n")
-        sys.stderr.flush()
+        with contextlib.suppress(BrokenPipeError):  # nobody reads any more: no reason to break the transfer off
+            sys.stderr.write(msgspec.json.encode(line).decode() + "\n")
+            sys.stderr.flush()
 
 
 class Bar:

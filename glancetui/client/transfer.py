@@ -61,6 +61,32 @@ class FileChanged(GlancetuiError):
         super().__init__(f"{name} changed while it was being sent; what arrived may be a mixture. Upload it again.")
 
 
+class OwnSide(Exception):
+    """A failure of the file or pipe here, carried past the code that explains failures of the connection."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@contextlib.contextmanager
+def own_side() -> Iterator[None]:
+    """What fails inside is a matter of this machine, not of the endpoint."""
+    try:
+        yield
+    except OSError as error:
+        raise OwnSide(error) from error
+
+
+@contextlib.contextmanager
+def told_apart() -> Iterator[None]:
+    """Raise what failed in `own_side` as it was: a full disk, a closed pipe."""
+    try:
+        yield
+    except OwnSide as failed:
+        raise failed.error from None
+
+
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a transfer is. `phase`: sending, waiting (for the server to finish), receiving, verifying, done."""
 
@@ -100,7 +126,8 @@ def upload(
     body = body_of(source, size)
     headers = body.headers() | ({"X-Image-Meta-Store": store} if store else {})
     sending = Sending(body, report)
-    client.send_data(image_id, headers, sending.run, token)
+    with told_apart():
+        client.send_data(image_id, headers, sending.run, token)
     body.check_unchanged()
     report(Progress(phase="done", done=sending.sent, total=sending.sent))
     return sending.sent
@@ -153,7 +180,7 @@ class StreamBody:
 
     def pieces(self, wire: Wire) -> Iterator[int]:
         sent = 0
-        while chunk := self._file.read(CHUNK):
+        while chunk := self._chunk():
             sent += len(chunk)
             if self.size is not None and sent > self.size:
                 raise BadRequest(f"More data came than the {self.size} bytes that were declared.")
@@ -163,6 +190,10 @@ class StreamBody:
             wire.send(b"0\r\n\r\n")
         elif sent < self.size:
             raise BadRequest(f"The data ended after {sent} of the {self.size} bytes that were declared.")
+
+    def _chunk(self) -> bytes:
+        with own_side():
+            return self._file.read(CHUNK)
 
     def check_unchanged(self) -> None:
         """Nothing can be said about what is gone once read."""
@@ -243,7 +274,7 @@ def stream(
     Raises HashMismatch after the last byte: what was written must then not be used; Conflict if there is no data.
     """
     whole = digest or (Digest(image) if not offset and end is None else None)
-    with client.open_data(image.id, offset=offset, end=end, token=token) as response:
+    with told_apart(), client.open_data(image.id, offset=offset, end=end, token=token) as response:
         check_has_data(response, image, offset=offset)
         total = (response.length or 0) + offset if response.length is not None else None
         count = copy(response, write, whole, offset, total, report)
@@ -284,7 +315,8 @@ def copy(
     while got := response.readinto(buffer):
         if digest:
             digest.update(buffer[:got])
-        write(buffer[:got])
+        with own_side():
+            write(buffer[:got])
         count += got
         report(Progress(phase="receiving", done=offset + count, total=total))
     return count

@@ -231,6 +231,12 @@ def test_completion_knows_commands_flags_and_images(glancetui: Glancetui, unique
         assert "GLANCETUI_COMPLETE" in glancetui.run("completion", shell, at=None).out
 
 
+def test_completion_is_installed_where_the_shell_looks(glancetui: Glancetui) -> None:
+    assert glancetui.run("--install-completion", at=None, environment={"SHELL": "/usr/bin/fish"}).code == 0
+    assert "complete -c glancetui" in (glancetui.home / ".config/fish/completions/glancetui.fish").read_text()
+    assert glancetui.run("--install-completion", "csh", at=None).code == 2
+
+
 def test_the_service_nouns_of_completion_are_those_that_exist() -> None:
     from typer.main import get_command
 

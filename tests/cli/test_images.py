@@ -329,3 +329,17 @@ def test_a_token_handed_through_a_pipe_is_used_and_in_no_output(glancetui: Glanc
         assert server.asked[0].headers["x-auth-token"] == "tok-5ecret"
     os.close(reader)
     assert (ran.code, "5ecret" in ran.out + ran.err, "***" in ran.err) == (0, False, True)
+
+
+def test_a_full_disk_and_a_closed_pipe_are_not_blamed_on_the_endpoint(glancetui: Glancetui, file: Path, unique) -> None:
+    name = unique()
+    assert glancetui.run("image", "create", name, "--file", str(file)).code == 0
+    command, environment = glancetui.command("image", "save", name), glancetui.environment()
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=environment, check=False, timeout=60)
+    assert (done.returncode, b"No space left" in done.stderr) == (1, True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    process.stdout.close()
+    complaint = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(60), complaint) == (141, b"")
