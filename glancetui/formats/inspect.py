@@ -173,10 +173,3 @@ class Judge:
         """`raw` promises nothing, and formats that nobody recognises look raw."""
         unrecognisable = self._claimed not in RECOGNISED and content == "raw"
         return self._claimed in {content, "raw"} or unrecognisable
-
-
-def inspect_bytes(content: bytes, disk_format: str, container_format: str, rules: Rules) -> Inspection:
-    """Content that is there as a whole. Raises UnsupportedMedia."""
-    inspector = Inspector(disk_format, container_format, rules)
-    inspector.feed(content)
-    return inspector.finish()

