@@ -96,26 +96,26 @@ def overview() -> str:
 
 def run_command(noun: str, words: Sequence[str], leading: Sequence[str]) -> int:
     """Run a command of the client."""
-    from glancetui.cli.context import Context
-
     for signum in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(signum) is signal.SIG_DFL:  # nohup stays nohup
             signal.signal(signum, terminate)
     verbs: Mapping[str, Verb] = importlib.import_module(f"glancetui.cli.{noun}").VERBS
     if "" in verbs:  # a noun that is its own verb
-        return execute(verbs[""], [noun], [*leading, *words], Context)
+        return execute(verbs[""], [noun], [*leading, *words])
     before, rest = split(words)
     if "-h" in before or "--help" in before or not rest:
         (sys.stdout if before else sys.stderr).write(verbs_overview(noun, verbs))
         return 0 if before else 2
     if rest[0] not in verbs:
         return unknown(f"{noun} command", rest[0], verbs)
-    return execute(verbs[rest[0]], [noun, rest[0]], [*leading, *before, *rest[1:]], Context)
+    return execute(verbs[rest[0]], [noun, rest[0]], [*leading, *before, *rest[1:]])
 
 
-def execute(verb: Verb, words: Sequence[str], arguments: Sequence[str], context: type) -> int:
+def execute(verb: Verb, words: Sequence[str], arguments: Sequence[str]) -> int:
+    from glancetui.cli.context import Context
+
     parsed: argparse.Namespace = verb.parser(words).parse_args(list(arguments))
-    running = context(parsed)
+    running = Context(parsed)
     try:
         return verb.run(running) or 0
     except GlancetuiError as error:

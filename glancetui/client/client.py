@@ -113,11 +113,14 @@ class Client:
         answer = self._ask("GET", target, headers={"If-None-Match": etag} if etag else {}, token=token)
         if answer.status == 304:
             return None
-        entries = document_of(answer, self.address()).get("images")
+        document = document_of(answer, self.address())
+        entries = document.get("images")
         if not isinstance(entries, list):
             raise ServerFault(f"{self.address()} answered a list of images without images.")
         images = tuple(RemoteImage.from_document(entry) for entry in entries if isinstance(entry, dict))
-        return Page(images=images, more=bool(images) and len(images) >= limit, etag=answer.headers.get("etag"))
+        # An endpoint may give fewer than were asked for: only its `next` tells then. It is not followed: see `pages`.
+        more = bool(images) and (len(images) >= limit or isinstance(document.get("next"), str))
+        return Page(images=images, more=more, etag=answer.headers.get("etag"))
 
     def pages(
         self,
@@ -127,7 +130,10 @@ class Client:
         page_size: int = PAGE_SIZE,
         token: CancelToken | None = None,
     ) -> Iterator[tuple[RemoteImage, ...]]:
-        """All images that the endpoint finds for `query`, beyond `after`, page by page, each once."""
+        """All images that the endpoint finds for `query`, beyond `after`, page by page, each once.
+
+        Pages are asked for by marker, since a stock endpoint loses repeated parameters in its `next`.
+        """
         markers: set[str] = set()
         before: frozenset[str] = frozenset()
         while True:

@@ -343,3 +343,15 @@ def test_a_full_disk_and_a_closed_pipe_are_not_blamed_on_the_endpoint(glancetui:
     complaint = process.stderr.read()
     process.stderr.close()
     assert (process.wait(60), complaint) == (141, b"")
+
+
+def test_a_service_on_a_unix_socket_is_served_like_any_other(glancetui: Glancetui, file: Path, tmp_path: Path) -> None:
+    from tests.serving import running_server
+
+    folder = tmp_path / "unix"
+    folder.mkdir()
+    with running_server(folder, listen=(f"unix:{folder}/s",)) as server:
+        here = Glancetui(server.endpoint, glancetui.home)
+        assert here.run("image", "create", "u", "--file", str(file)).code == 0
+        assert here.run("image", "save", "u", "--file", str(tmp_path / "back")).code == 0
+    assert (tmp_path / "back").read_bytes() == DATA

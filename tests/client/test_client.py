@@ -21,7 +21,8 @@ def listing(asked: Asked, images: list[dict]) -> Reply:
     start = next((n + 1 for n, i in enumerate(seen) if i["id"] == query.get("marker")), 0)
     page = seen[start : start + int(query["limit"])]
     # A stock endpoint's `next` loses repeated parameters: a client that follows it ends up elsewhere.
-    return Reply(body={"images": page, "next": "/v2/nowhere"} if page else {"images": []})
+    full = page and len(page) == int(query["limit"])
+    return Reply(body={"images": page} | ({"next": "/v2/nowhere"} if full else {}))
 
 
 def test_all_pages_come_by_marker_and_each_image_once() -> None:
@@ -32,6 +33,18 @@ def test_all_pages_come_by_marker_and_each_image_once() -> None:
         paths = [asked.path for asked in server.asked]
     assert len(paths) == 3
     assert all("tag=a&tag=b&sort=created_at%3Adesc%2Cid%3Adesc&limit=10" in path for path in paths)
+
+
+def test_an_endpoint_that_gives_less_than_asked_for_is_read_to_its_end() -> None:
+    images = [{"id": each} for each in IDS]
+
+    def capped(asked: Asked) -> Reply:
+        return listing(
+            Asked(asked.method, asked.path.replace("limit=1000", "limit=4"), asked.headers, asked.body), images
+        )
+
+    with scripted(capped) as server, Client.at(server.url) as client:
+        assert [image.id for image in client.images(ImageQuery())] == IDS
 
 
 def test_an_endpoint_that_repeats_itself_is_not_asked_for_ever() -> None:
