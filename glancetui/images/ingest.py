@@ -241,8 +241,9 @@ class _Attempt:
         return self.held.intent.object_id
 
     def commit(self, writer: Writer) -> Location:
-        # An upload that another worker has taken over must not become visible; the lease is fresh for what follows.
-        self._keeper.renew(self.held)
+        # An upload that another worker has taken over must not become visible.
+        self._keeper.renew_if_old(self.held)
+        self.held.check()
         location = writer.commit()
         self._committed = True  # a writer whose commit fails removes its bytes itself
         return location

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from glancetui.errors import GlancetuiError
 from glancetui.images.outbox import Outbox
 from glancetui.images.patrol import Patrol
 from glancetui.images.recovery import Recovery
@@ -65,6 +66,8 @@ class Housekeeping:
     def _do(self, name: str, piece: Callable[[], None]) -> None:
         try:
             piece()
+        except GlancetuiError as error:
+            log.warning("Housekeeping could not do its %s; it is tried again: %s", name, error)
         except Exception:  # the loop's edge: whatever went wrong, the next round tries again
             log.exception("Housekeeping failed in %s; it is tried again.", name)
 

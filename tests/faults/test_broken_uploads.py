@@ -207,3 +207,24 @@ def test_a_full_disk_is_413_and_leaves_nothing(tmp_path: Path, small_disk: Path,
         assert service.put(second, DATA) == 204
         assert service.get(second) == DATA
         service.aftermath.check_store_and_registry()
+
+
+def test_an_upload_whose_worker_is_killed_is_undone_while_the_service_runs_on(tmp_path: Path) -> None:
+    """Long before the lease ends: the worker that takes its place sees that the owner is dead."""
+    with running_server(tmp_path, workers=2) as server:
+        service = Service(server.endpoint, server.data_dir)
+        images = [service.new() for _ in range(6)]
+        uploads = [service.begun(image) for image in images]
+        doomed = server.workers()[0]
+        os.kill(doomed, signal.SIGKILL)
+        held = f"SELECT id FROM gt_intents WHERE owner LIKE '%/{doomed}/%'"
+        wait_until(lambda: not service.aftermath.rows(held), 20, "the dead worker's uploads are undone")
+        for image, upload in zip(images, uploads, strict=True):
+            with upload:
+                if service.status_of(image) == "saving":  # its worker lives
+                    upload.send(DATA[SIZE // 2 :])
+                    assert upload.status() == 204
+                else:
+                    service.assert_retry_works(image)
+            assert service.get(image) == DATA
+        service.aftermath.check_store_and_registry()
