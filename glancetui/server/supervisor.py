@@ -111,6 +111,7 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         gc.collect()
         gc.freeze()  # what is loaded now never becomes garbage, and a collection in a worker must not copy its pages
+        gc.enable()
         self._children = {child.pid: child for child in (self._fork() for _ in range(self._settings.server.workers))}
         if not self._all_ready():
             self._kill(signal.SIGKILL)
