@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         app.run(mouse=settings.mouse)
-        return app.return_code or 0
+        return app.return_value if app.return_value is not None else app.return_code or 0
     finally:
         opening.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -94,6 +95,9 @@ class GlanceApp(App[int], inherit_bindings=False):
         return self.desk
 
     def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.exit, 128 + number)  # leave in order: the terminal is put back
         for complaint in self._complaints:
             self.desk.say(complaint, "warning", seconds=10)
         self.call_after_refresh(self._connect)

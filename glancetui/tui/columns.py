@@ -120,7 +120,7 @@ def _hash(image: RemoteImage, scene: Scene) -> Cell:  # noqa: ARG001
     return Cell(cut_middle(clean(image.os_hash_value or figures.UNKNOWN), 12), "faint")
 
 
-NAME = Column(key="name", title="NAME", width=18, wish=30, cell=_name, flexible=True, sort_key="name")
+NAME = Column(key="name", title="NAME", width=18, wish=26, cell=_name, flexible=True, sort_key="name")
 IMAGE_COLUMNS: tuple[Column[RemoteImage], ...] = (
     NAME,
     Column(key="status", title="STATUS", width=11, cell=_status, sort_key="status"),

@@ -358,7 +358,9 @@ class Desk(Screen[None], inherit_bindings=False):
 
         view = self.view
         actions = [a for a in of_view(view.name_of_view) if not a.id.startswith(("view.", "go."))]
-        choices = [Choice(a.id, a.help, self.keymap.shown(a), view.off(a) or "") for a in actions]
+        choices = [
+            Choice(a.id, a.label if view.off(a) else a.help, self.keymap.shown(a), view.off(a) or "") for a in actions
+        ]
         self.app.push_screen(Pick("Actions", choices), self._picked)
 
     def _picked(self, action_id: str | None) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -18,8 +18,8 @@ from glancetui.tui.application import GlanceApp
 from glancetui.tui.ports import About, Listing, Query
 from glancetui.tui.settings import Settings
 
-EPOCH = datetime(2026, 11, 2, 12)
-NOW = datetime(2026, 11, 23, 12)
+EPOCH = datetime(2026, 11, 2, 12)  # noqa: DTZ001  # the model holds UTC without zone
+NOW = datetime(2026, 11, 23, 12)  # noqa: DTZ001
 NAMES = ("ubuntu-24.04-server", "debian-13", "cirros-0.6", "win2025-core", "rocky-9", "fedora-43-cloud")
 STATUSES = ("active", "active", "queued", "active", "saving", "deactivated")
 VISIBILITIES = ("private", "public", "shared", "community")
@@ -234,6 +234,10 @@ class Screen:
         """Wait until every word is on the screen."""
         await self.until(lambda: all(word in self.text() for word in words), seconds)
 
+    async def hears(self, words: str) -> None:
+        """Wait until a toast has said so; its text may be broken into lines on the screen."""
+        await self.until(lambda: any(words in notice.sentence for notice in self.app.session.notices))
+
     async def calm(self) -> None:
         """Wait until nothing is loading and everything is drawn."""
         await self.until(lambda: not self.images.source.loading)
@@ -246,9 +250,6 @@ class Screen:
     def lines(self) -> list[str]:
         strips = self.app.screen._compositor.render_strips()
         return ["".join(segment.text for segment in strip) for strip in strips]
-
-    async def wait_for(self, what: Awaitable[object]) -> None:
-        await what
 
 
 @asynccontextmanager
@@ -264,7 +265,7 @@ async def screen(
     given = settings or Settings(motion=False, ascii=False)
     app = GlanceApp(opening or Opening(service), given, read_only=read_only)
     app.session.wall = lambda: NOW
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=True) as pilot:
         running = Screen(pilot, service)
         await running.until(lambda: service.fails is not None or app.session.service is not None)
         await running.calm()

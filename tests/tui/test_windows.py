@@ -21,7 +21,7 @@ class Server:
     """Images in descending order of their keys, as a list."""
 
     def __init__(self, keys: list[int]) -> None:
-        self.keys = {key: 0 for key in keys}
+        self.keys = dict.fromkeys(keys, 0)
 
     def ids(self) -> list[str]:
         return [f"i{key:05}" for key in sorted(self.keys, reverse=True)]
@@ -163,7 +163,7 @@ def test_a_local_filter_counts_what_it_looked_at() -> None:
 
 
 class Windows(RuleBasedStateMachine):
-    """Whatever comes and goes and whatever is scrolled to: after everything was read again, the list is the server's."""
+    """Whatever comes, goes and is scrolled to: once everything was read again, the list is the server's."""
 
     def __init__(self) -> None:
         super().__init__()

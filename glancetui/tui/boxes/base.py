@@ -35,13 +35,13 @@ class Box(ModalScreen[T], inherit_bindings=False):
     Box.danger > Vertical { border: round $bad; }
     """
 
-    _closing = False
+    _is_answered = False
 
     def dismiss(self, result: T | None = None) -> AwaitComplete:
         """Close with an answer. A second key that was already on its way changes nothing."""
-        if self._closing:
+        if self._is_answered:
             return AwaitComplete()
-        self._closing = True
+        self._is_answered = True
         return super().dismiss(result)
 
     @property

@@ -109,8 +109,8 @@ class Confirm(Box[bool | None]):
         self.query_one("#buttons", Static).update(self._buttons())
 
     def on_input_submitted(self) -> None:
-        if not self.deaf:
-            self._answer(yes=self._is_typed())
+        if not self.deaf and self._is_typed():
+            self._answer(yes=True)
 
     def on_key(self, event: events.Key) -> None:
         if self.deaf:

@@ -80,8 +80,9 @@ class PublishForm(Box[Publication | None]):
     PublishForm Label.second { width: 12; padding-left: 2; }
     PublishForm Input { width: 1fr; background: $panel; color: $ink; }
     PublishForm Input:focus { background: $cursor; }
-    PublishForm #candidates { height: auto; max-height: 3; padding-left: 12; color: $ink-soft; }
-    PublishForm #recognised { height: 1; padding-left: 12; }
+    PublishForm #candidates { height: auto; max-height: 3; padding-left: 12; display: none; }
+    PublishForm #candidates.some { display: block; }
+    PublishForm #recognised { height: auto; min-height: 1; max-height: 2; padding-left: 12; }
     PublishForm #sentence { height: 2; margin-top: 1; }
     PublishForm #buttons { align: center middle; margin-top: 1; height: 1; }
     PublishForm Button { margin: 0 2; }
@@ -179,7 +180,9 @@ class PublishForm(Box[Publication | None]):
         if len(names) > CANDIDATES:
             lines[-1] = f"{lines[-1]}  … {len(names) - CANDIDATES} more"
         page = Text("\n".join(cut(clean(line), WIDTH - 14) for line in lines), self.palette.soft, no_wrap=True)
-        self.query_one("#candidates", Static).update(page)
+        shown = self.query_one("#candidates", Static)
+        shown.update(page)
+        shown.set_class(bool(lines), "some")
 
     @work(exclusive=True, group="recognise", exit_on_error=False)
     async def _recognise(self, typed: str) -> None:
@@ -206,7 +209,7 @@ class PublishForm(Box[Publication | None]):
 
     def _show_found(self, sentence: str, *, ok: bool) -> None:
         style = self.palette.good if ok else self.palette.warn
-        self.query_one("#recognised", Static).update(Text(cut(clean(sentence), WIDTH - 13), style, no_wrap=True))
+        self.query_one("#recognised", Static).update(Text(cut(clean(sentence), 2 * (WIDTH - 16)), style))
 
     # What will happen
 

@@ -17,7 +17,7 @@ from glancetui.client.values import RemoteImage
 from glancetui.errors import GlancetuiError
 from glancetui.tui import figures
 from glancetui.tui.actions import Action
-from glancetui.tui.columns import IMAGE_COLUMNS
+from glancetui.tui.columns import IMAGE_COLUMNS, Cell
 from glancetui.tui.ports import Order, Query
 from glancetui.tui.session import Session
 from glancetui.tui.source import ImageSource
@@ -56,7 +56,7 @@ class ImagesView(ImageActions, View):
             IMAGE_COLUMNS, self.source, palette=session.palette, scene=session.scene, id="images-table"
         )
         self.source.anchor = self.table.anchored
-        self.table.note = self.reason_of
+        self.table.note = self._note
         self.table.empty = self.empty
         self.pane = Pane(id="preview")
         self.order = Order()
@@ -135,12 +135,20 @@ class ImagesView(ImageActions, View):
         return True
 
     def tick(self) -> None:
+        fading = set(self.source.rows.gone)
         if self.source.sweep():
+            self._unmark(fading - self.source.rows.gone.keys())
             self.table.refresh()
         if self.table.top == 0 and self.source.arrived:
             self.source.arrived = 0
         if not len(self.source):
             self.table.refresh()
+
+    def _unmark(self, swept: Iterable[str]) -> None:
+        """A mark goes with its row, unless the row only moved."""
+        for image_id in swept:
+            if self.source.index(image_id) is None:
+                self.table.marks.pop(image_id, None)
 
     def shown(self) -> None:
         self.table.focus()
@@ -194,6 +202,8 @@ class ImagesView(ImageActions, View):
             beyond = "" if source.complete else f" of {at_least} {figures.count(source.rows.scanned)}"
             go_on = " · . goes on" if source.paused else ""
             return f"{total} matches in {figures.count(source.rows.scanned)}{beyond}{go_on}"
+        if not len(source) and not source.complete:
+            return ""
         position = figures.count(self.table.cursor + 1) if len(source) else "0"
         if source.backwards and not source.complete:
             return f"last {total}"
@@ -412,8 +422,12 @@ class ImagesView(ImageActions, View):
             return
         text = facts.overview(image, self.session.scene(), palette, self.pane.room, self.reason_of(image))
         if image.properties:
-            text.append("\n").append_text(facts.properties(image, palette, self.pane.room))
+            text.append_text(facts.properties(image, palette, self.pane.room))
         self.pane.put(text)
+
+    def _note(self, image: RemoteImage) -> Cell | None:
+        reason = self.reason_of(image)
+        return Cell(clean(reason), "bad") if reason else None
 
     def reason_of(self, image: RemoteImage) -> str:
         """Why the last attempt to give it data failed, as far as this session knows."""

@@ -103,7 +103,7 @@ class TransfersView(View):
         self.table: VirtualTable[Transfer] = VirtualTable(
             COLUMNS, self.queue, palette=session.palette, scene=session.scene, id="transfers-table"
         )
-        self.table.note = lambda transfer: transfer.sentence
+        self.table.note = self._note
         self.table.empty = lambda: "No transfers in this session\n\nn publishes a file as an image"
 
     def compose(self) -> ComposeResult:
@@ -115,6 +115,17 @@ class TransfersView(View):
     def shown(self) -> None:
         self.table.focus()
         self.table.refresh()
+
+    def _note(self, transfer: Transfer) -> Cell | None:
+        """Below the row under the cursor: why it failed, or a bar as wide as the screen."""
+        if transfer.sentence:
+            return Cell(clean(transfer.sentence), _style(transfer))
+        if not transfer.running:
+            return None
+        total = f"{figures.size(transfer.done)} of {figures.size(transfer.total)}"
+        width = max(10, self.table.size.width - len(total) - 12)
+        bar = figures.bar(transfer.fraction, width, ascii_only=self.session.glyphs.ascii_only)
+        return Cell(f"{bar}  {total}", "busy")
 
     # Starting
 

@@ -115,7 +115,7 @@ def properties(image: RemoteImage, palette: Palette, width: int) -> Text:
     """Custom properties by name. Until definitions can be read, none is described."""
     if not image.properties:
         return Text("No properties.", palette.soft, end="")
-    label = min(max(cells(clean(name)) for name in image.properties) + 2, max(14, width // 2))
+    label = min(max(LABEL, *(cells(clean(name)) + 2 for name in image.properties)), max(14, width // 2))
     page = Text(no_wrap=True, end="")
     for name, value in sorted(image.properties.items()):
         shown = cut(clean(name), label - 2)

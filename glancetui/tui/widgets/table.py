@@ -17,7 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from glancetui.client import text as words
-from glancetui.tui.columns import GAP, Column, Scene, fit
+from glancetui.tui.columns import GAP, Cell, Column, Scene, fit
 from glancetui.tui.palette import Palette
 
 GUTTER = 3  # a space, the mark, a space
@@ -99,7 +99,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True, inherit_bindings=Fals
         self.source = source
         self.marks: dict[str, None] = {}  # ids, in the order they were marked
         self.sorted_by: tuple[str, bool] | None = None  # the server's key, and whether descending
-        self.note: Callable[[R], str] | None = None  # the line below the row under the cursor
+        self.note: Callable[[R], Cell | None] | None = None  # the line below the row under the cursor
         self.empty: Callable[[], str] = str  # what to say where no row is
         self.shift = 0  # columns scrolled away
         self._palette, self._scene = palette, scene
@@ -299,9 +299,9 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True, inherit_bindings=Fals
     def _fit(self) -> None:
         self._fitted = fit(self.columns, self.size.width - GUTTER - 1, self.shift)
 
-    def _note(self) -> str:
+    def _note(self) -> Cell | None:
         row = self.current
-        return "" if row is None or self.note is None else self.note(row)
+        return None if row is None or self.note is None else self.note(row)
 
     def render_line(self, y: int) -> Strip:
         palette = self._palette()
@@ -342,10 +342,10 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True, inherit_bindings=Fals
             segments.append(Segment(shown + " " * GAP, style))
         return Strip(segments).adjust_cell_length(self.size.width, palette.ground)
 
-    def _note_line(self, note: str, palette: Palette) -> Strip:
+    def _note_line(self, note: Cell, palette: Palette) -> Strip:
         ground = self._ground(palette, under_cursor=True)
-        text = words.fit(" " * (GUTTER + 2) + words.clean(note), self.size.width)
-        return Strip([Segment(text, palette.bad + ground)])
+        text = words.fit(" " * (GUTTER + 2) + note.text, self.size.width)
+        return Strip([Segment(text, _ink(palette, note.style) + ground)])
 
     def _ground(self, palette: Palette, *, under_cursor: bool) -> Style:
         if not under_cursor:
