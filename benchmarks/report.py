@@ -48,6 +48,7 @@ TARGETS = (
     Target("upload", "MiB_s", "local", "≥", 0.85),
     Target("upload", "MiB_s", "Glance", "≥", 2.5),
     Target("upload", "cpu_s_GiB", None, "≤", 5),
+    Target("upload", "cpu_s_GiB", "Glance", "≤", 0.76),  # the same, 5 of Glance's 6.6, on a machine that is not quiet
     Target("download", "cpu_s_GiB", "nginx", "≤", 1.15),
     Target("download by range", "cpu_s_GiB", "nginx", "≤", 1.15),
     Target("command: image list --limit 25", "cpu_seconds", "openstack", "≤", 0.2),
@@ -112,11 +113,14 @@ def target_line(target: Target, rounds: Rounds) -> str:
 
 
 def compared(target: Target, rounds: Rounds) -> list[float]:
-    mine = [each[target.figure] for each in rounds[target.measure].get("glancetui", [])]
+    mine = figures_of(target, "glancetui", rounds)
     if target.against is None:
         return mine
-    theirs = [each[target.figure] for each in rounds[target.measure].get(target.against, [])]
-    return [a / b for a, b in zip(mine, theirs, strict=False) if b]
+    return [a / b for a, b in zip(mine, figures_of(target, target.against, rounds), strict=False) if b]
+
+
+def figures_of(target: Target, subject: str, rounds: Rounds) -> list[float]:
+    return [each[target.figure] for each in rounds[target.measure].get(subject, []) if target.figure in each]
 
 
 def figures_table(rounds: Rounds) -> str:
