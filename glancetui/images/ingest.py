@@ -261,19 +261,28 @@ class _Attempt:
         log.info("The upload of image %s failed: %s", self.held.intent.image_id, reason)
         try:
             self._undo(reason)
-        except Stale:
-            log.info("The upload of image %s is cleaned up by another worker.", self.held.intent.image_id)
         except GlancetuiError as failure:
             # The intent stays, and recovery undoes the upload when its lease has run out.
             log.warning("The upload of image %s could not be undone yet: %s", self.held.intent.image_id, failure)
 
     def _undo(self, reason: str) -> None:
-        if self._committed:
-            # Proof that the image was not published after all, by a transaction whose answer got lost: then the intent
-            # would be gone, Stale would be raised, and the bytes must stay.
-            self._keeper.renew(self.held)
-            self._driver.discard(self.object_id)
-        self._registry.abandon_upload(self.held.intent, reason, self._actor)
+        try:
+            if self._committed:
+                # Proof that the image was not published after all, by a transaction whose answer got lost: then the
+                # intent would be gone, Stale would be raised, and the bytes must stay.
+                self._keeper.renew(self.held)
+                self._driver.discard(self.object_id)
+            self._registry.abandon_upload(self.held.intent, reason, self._actor)
+        except Stale:
+            log.info("The upload of image %s is in other hands, or was published.", self.held.intent.image_id)
+            self._discard_if_unknown()
+
+    def _discard_if_unknown(self) -> None:
+        """Bytes committed after another worker had undone the upload. No other attempt ever has this object's id."""
+        intent = self.held.intent
+        url = self._driver.location_of(intent.object_id).url
+        if self._committed and not self._registry.knows_object(intent.store, intent.object_id, url):
+            self._driver.discard(intent.object_id)
 
 
 def check_ready(image: Image) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,8 +28,8 @@ from glancetui.errors import (
 )
 from glancetui.images.outbox import now
 from glancetui.images.ring import SLOT_BYTES, SLOTS
-from glancetui.model import Caller
-from glancetui.registry.interface import Actor
+from glancetui.model import Caller, Image
+from glancetui.registry.interface import Actor, Intent
 from tests.images.data_path import ADMIN, ALL_SEEING, OWNER, STRANGER, Body, House, dead, house, noise
 
 MIB = 1 << 20
@@ -266,11 +267,14 @@ def test_a_store_that_vanishes_in_the_middle_is_unavailable(home: House, tmp_pat
     assert home.show(image.id).status == "queued"
 
 
-def test_an_upload_that_another_worker_took_over_stops_and_touches_nothing(home: House) -> None:
+@pytest.mark.parametrize("noticed", ["at the commit", "at the end"])
+def test_an_upload_that_another_worker_took_over_leaves_the_new_data_alone(home: House, noticed: str) -> None:
     """As after a pause longer than the lease: the late owner must neither publish nor clean up after the new one."""
     image = home.new()
 
     def usurp() -> None:
+        for held in home.ingest._keeper._held:
+            held.renewed_at -= 1000 if noticed == "at the commit" else 0
         (intent,) = home.registry.intents_of(str(home.worker))
         other = str(dead(home.worker))
         taken = home.registry.take_over(intent, other, 60)
@@ -278,10 +282,28 @@ def test_an_upload_that_another_worker_took_over_stops_and_touches_nothing(home:
         home.registry.abandon_upload(taken, "the lease ran out", ACTOR)
         home.ingest.upload(OWNER, image.id, Body(b"the new data"))
 
-    with pytest.raises(Stale):
+    with pytest.raises((Stale, StoreUnavailable)):  # the store has lost the unfinished file by then
         home.ingest.upload(OWNER, image.id, Body(noise(3 * MIB), at={MIB: usurp}))
     assert home.show(image.id).status == "active"
     assert [path.read_bytes() for path in home.files()] == [b"the new data"]
+
+
+def test_bytes_that_became_visible_after_the_upload_was_undone_are_removed(home: House) -> None:
+    """The late owner's commit just after another worker has removed what it found."""
+    image = home.new()
+    publish = home.registry.publish_upload
+
+    def too_late(intent: Intent, *rest: Any) -> Image:
+        taken = home.registry.take_over(home.registry.intents_of(str(home.worker))[0], "another", 60)
+        home.registry.abandon_upload(taken, "the lease ran out", ACTOR)
+        return publish(intent, *rest)
+
+    home.registry.publish_upload = too_late  # type: ignore[method-assign]
+    with pytest.raises(Stale):
+        home.ingest.upload(OWNER, image.id, Body(b"late"))
+    assert home.files() == []
+    home.registry.publish_upload = publish  # type: ignore[method-assign]
+    assert home.ingest.upload(OWNER, image.id, Body(b"in time")).status == "active"
 
 
 def test_a_sender_may_stall_for_longer_than_the_lease(tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def test_an_upload_cut_off_at_any_step_ends_whole_or_undone(tmp_path: Path, step
         discard = home.catalogue["s0"].discard
         home.catalogue["s0"].discard = lambda *_: None  # type: ignore[method-assign]
         with crashing(home.registry, step, when), pytest.raises(Crash):
-            home.ingest.upload(OWNER, image.id, Body(noise(1000)))
+            home.ingest.upload(OWNER, image.id, Body(noise(1000), at={0: lambda: age_lease(home)}))
         home.registry.abandon_upload = abandon  # type: ignore[method-assign]
         home.catalogue["s0"].discard = discard  # type: ignore[method-assign]
         home.recovery().run_once()
@@ -180,6 +180,12 @@ def test_an_upload_cut_off_at_any_step_ends_whole_or_undone(tmp_path: Path, step
         assert len(home.files()) == (after.status == "active")
         assert (after.status == "active") == (step == "publish_upload" and when == "after")
         assert no_intents(home)
+
+
+def age_lease(home: House) -> None:
+    """As if the upload had taken so long that its lease is renewed before the commit."""
+    for held in home.ingest._keeper._held:
+        held.renewed_at -= 1000
 
 
 def test_a_publication_whose_answer_got_lost_keeps_its_bytes(home: House) -> None:
