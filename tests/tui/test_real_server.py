@@ -1,0 +1,154 @@
+"""The program in front of the real service: publish, see, fetch, delete, and what others do meanwhile."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from glancetui.app import Opening, Options
+from glancetui.client.client import Client
+from tests.serving import running_server
+from tests.tui.fakes import screen
+
+MIB = 1 << 20
+
+
+class Endpoint:
+    """Another client of the same service, in place of a list."""
+
+    fails = None
+
+    def __init__(self, url: str) -> None:
+        self.client = Client.at(url)
+
+    def names(self) -> dict[str, str]:
+        from glancetui.client.query import ImageQuery
+
+        return {image.name or "": image.id for image in self.client.images(ImageQuery())}
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory):
+    with running_server(tmp_path_factory.mktemp("service")) as server:
+        yield server.endpoint
+
+
+async def test_publishes_a_file_watches_it_fetches_it_and_deletes_it(endpoint: str, tmp_path: Path) -> None:
+    file = tmp_path / "a raw disk.img"
+    file.write_bytes(os.urandom(3 * MIB))
+    other = Endpoint(endpoint)
+    async with screen(other, (100, 30), opening=Opening(Options(endpoint=endpoint))) as at:
+        await at.sees("No images yet")
+        await at.press("n")
+        await at.sees("Publish a file", "Name a file")
+        form = at.app.screen
+        form.query_one("#path").value = str(file)
+        await at.sees("recognised raw")
+        form.query_one("#name").value = "-odd [name]"
+        form.query_one("#properties").value = 'title="two words" os_distro=none'
+        await at.press("ctrl+s")
+        await at.sees("Transfers", "-odd [name]")
+        await at.until(lambda: at.app.session.transfers.row(0).over, 30)
+        assert at.app.session.transfers.row(0).sentence == ""
+        await at.sees("● done", "3.0 MiB")
+
+        image = other.client.image(other.names()["-odd [name]"])
+        assert image.status == "active"
+        assert image.properties["title"] == "two words"
+        await at.press("2")
+        await at.sees("-odd [name]", "● active")
+
+        saved = tmp_path / "fetched.img"
+        await at.press("f")
+        await at.sees("Save to a file", "Verified by sha512")
+        at.app.screen.query_one("#path").value = str(saved)
+        await at.press("enter")
+        await at.until(lambda: len(at.app.session.transfers) == 2 and at.app.session.transfers.row(0).over, 30)
+        assert saved.read_bytes() == file.read_bytes()
+
+        await at.press("D")
+        await at.sees("Delete this image?", image.id)
+        await at.until(lambda: not at.app.screen.deaf)
+        await at.press("y")
+        await at.until(lambda: "-odd [name]" not in other.names())
+        await at.sees("No images yet", seconds=8)
+
+
+async def test_what_another_client_does_appears_within_two_seconds(endpoint: str) -> None:
+    other = Endpoint(endpoint)
+    async with screen(other, opening=Opening(Options(endpoint=endpoint))) as at:
+        created = other.client.create({"name": "made-elsewhere"}).image
+        await at.sees("made-elsewhere", seconds=2)
+        other.client.patch(created.id, [{"op": "replace", "path": "/name", "value": "renamed-elsewhere"}])
+        await at.sees("renamed-elsewhere", seconds=2)
+        other.client.delete(created.id)
+        await at.until(lambda: at.images.source.is_gone(created.id), 2)
+
+
+async def test_a_refused_upload_shows_the_servers_sentence(endpoint: str, tmp_path: Path) -> None:
+    file = tmp_path / "not really.qcow2"
+    file.write_bytes(b"no qcow2 at all" * 1000)
+    async with screen(Endpoint(endpoint), (100, 30), opening=Opening(Options(endpoint=endpoint))) as at:
+        await at.press("n")
+        await at.sees("Publish a file")
+        form = at.app.screen
+        form.query_one("#path").value = str(file)
+        await at.until(lambda: form.found is not None)
+        form.query_one("#disk_format").value = "qcow2"
+        await at.press("ctrl+s")
+        await at.until(lambda: at.app.session.transfers.row(0) and at.app.session.transfers.row(0).over, 30)
+        assert at.app.session.transfers.row(0).state == "failed"
+        await at.sees("✕ failed", "qcow2")
+        await at.press("n")  # opens the form again, filled in
+        await at.until(lambda: at.app.screen is not at.desk)
+        assert at.app.screen.query_one("#path").value == str(file)
+
+
+async def test_hidden_images_are_shown_when_asked_for(endpoint: str) -> None:
+    other = Endpoint(endpoint)
+    hidden = other.client.create({"name": "cannot-be-seen", "os_hidden": True}).image
+    async with screen(other, opening=Opening(Options(endpoint=endpoint))) as at:
+        assert "cannot-be-seen" not in at.text()
+        await at.press("slash", *"hidden=any", "enter")
+        await at.sees("cannot-be-seen")
+    other.client.delete(hidden.id)
+
+
+async def test_a_service_that_dies_is_named_and_comes_back(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        other = Endpoint(server.endpoint)
+        other.client.create({"name": "still-there"})
+        async with screen(other, opening=Opening(Options(endpoint=server.endpoint))) as at:
+            await at.sees("still-there")
+            server.kill()
+            await at.sees("✕ unreachable", "still-there", seconds=10)
+            port = server.endpoint.rpartition(":")[2]
+            with running_server(tmp_path, listen=(f"127.0.0.1:{port}",)):
+                await at.press("ctrl+r")
+                await at.sees("polling 1s", seconds=20)
+                assert "still-there" in at.text()
+
+
+def test_the_program_starts_a_private_service_and_takes_it_along(tmp_path: Path) -> None:
+    from glancetui.tui.private import PrivateService
+
+    service = PrivateService(tmp_path / "data", tmp_path / "state" / "private-service.log")
+    endpoint = service.start()
+    try:
+        assert Client.at(endpoint).versions()
+        second = PrivateService(tmp_path / "data", tmp_path / "state" / "private-service.log")
+        assert second.start() == endpoint  # the same data is served once
+        second.stop()
+        assert service.alive
+    finally:
+        service.stop()
+    assert not service.alive
+
+
+def test_commands_start_without_the_terminal() -> None:
+    code = "import sys, glancetui.__main__, glancetui.cli.dispatch; sys.exit('textual' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
