@@ -55,8 +55,19 @@ def open_store(settings: StoreSettings) -> FileStore:
         raise ConfigError(f"filesystem_store_file_perm of store {settings.id} must be permission bits.")
     folders = [prepare_folder(settings.id, path, priority, mode) for path, priority in _configured_folders(settings)]
     return FileStore(
-        settings.id, folders, file_mode=mode, thin=bool(settings.options.get("filesystem_thin_provisioning"))
+        settings.id,
+        folders,
+        file_mode=mode,
+        thin=bool(settings.options.get("filesystem_thin_provisioning")),
+        chunk=_chunk_size(settings),
     )
+
+
+def _chunk_size(settings: StoreSettings) -> int:
+    chunk = settings.options.get("filesystem_store_chunk_size") or CHUNK
+    if not isinstance(chunk, int):
+        raise ConfigError(f"filesystem_store_chunk_size of store {settings.id} must be a number of bytes.")
+    return min(chunk, CHUNK)
 
 
 def _configured_folders(settings: StoreSettings) -> list[tuple[str, int]]:
@@ -88,12 +99,15 @@ class FileStore:
 
     capabilities = Capabilities(writes=True, ranges=True, lists=True, local_files=True)
 
-    def __init__(self, store_id: str, folders: Sequence[Folder], *, file_mode: int = 0, thin: bool = False) -> None:
-        """`folders` in any order; `file_mode` as permission bits, 0: what the umask leaves."""
+    def __init__(
+        self, store_id: str, folders: Sequence[Folder], *, file_mode: int = 0, thin: bool = False, chunk: int = CHUNK
+    ) -> None:
+        """`folders` in any order; `file_mode` as permission bits, 0: what the umask leaves; `chunk` in bytes."""
         self.store_id = store_id
         self._folders = tuple(sorted(folders, key=lambda folder: -folder.priority))
         self._file_mode = file_mode
         self._thin = thin
+        self._chunk = chunk
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -147,7 +161,7 @@ class FileStore:
         got = 0
         while got < wanted:
             with self._failures(object_id):
-                chunk = os.pread(descriptor, min(CHUNK, wanted - got), offset + got)
+                chunk = os.pread(descriptor, min(self._chunk, wanted - got), offset + got)
             if not chunk:
                 raise ShortRead(self.store_id, object_id, got, wanted)
             got += len(chunk)

@@ -514,3 +514,16 @@ def test_settings_that_cannot_work_stop_the_start(options: dict[str, object]) ->
 def test_an_absent_folder_is_made_at_start(tmp_path: Path) -> None:
     open_store(described(str(tmp_path / "a" / "b")))
     assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_chunks_are_as_large_as_configured(tmp_path: Path) -> None:
+    options: dict[str, str | int | bool | list[str] | None] = {
+        "filesystem_store_datadir": str(tmp_path),
+        "filesystem_store_chunk_size": 4096,
+    }
+    store = open_store(StoreSettings(id="file", kind="file", options=options))
+    with store.open_writer("object", None) as writer:
+        writer.write(bytes(10_000))
+        location = writer.commit()
+    with store.open_reader(location) as chunks:
+        assert [len(chunk) for chunk in chunks] == [4096, 4096, 1808]

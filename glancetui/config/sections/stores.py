@@ -71,8 +71,8 @@ FILE = Section(
         Option(
             "filesystem_store_chunk_size",
             Kind.INTEGER,
-            65536,
-            "Bytes read or written at once; chunks of ours are never smaller than 1 MiB.",
+            1048576,
+            "Bytes read at once where the kernel cannot send the file itself, at most 1 MiB. In Glance: 65536.",
             minimum=1,
         ),
         Option("filesystem_thin_provisioning", Kind.BOOLEAN, False, "Leave holes where the data is zero."),
@@ -81,6 +81,7 @@ FILE = Section(
             Kind.TEXT,
             None,
             "JSON file whose entry for the folder is added to each location's metadata.",
+            no_effect="a location's metadata name its store and nothing else",
         ),
         Option(
             "filesystem_store_timeout", Kind.INTEGER, 0, "Seconds for one operation.", no_effect=DIRECT_FILES, minimum=0
