@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import http
 import logging
+import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 BLAND = "The service failed in a way that it did not expect. Give the operator the request id of this answer."
 ACCEPT_PATCH = "application/openstack-images-v2.0-json-patch, application/openstack-images-v2.1-json-patch"
 RETRY_SECONDS = 1
+_Q = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", re.ASCII)
 
 
 class MethodNotAllowed(GlancetuiError):
@@ -130,10 +132,7 @@ def _quality(parameters: str) -> float:
     for parameter in parameters.split(";"):
         name, _, value = parameter.partition("=")
         if name.strip() == "q":
-            try:
-                return min(max(float(value), 0.0), 1.0)
-            except ValueError:
-                return 0.0
+            return float(value) if _Q.fullmatch(value.strip()) else 0.0
     return 1.0
 
 
