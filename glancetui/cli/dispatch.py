@@ -31,7 +31,7 @@ SERVICE_NOUNS = frozenset({"serve", "config", "db"})  # Typer applications; what
 WITH_VALUE = frozenset(
     {
         "-f", "--format", "-c", "--column", "--color", "--endpoint", "--cloud", "--region", "--interface",
-        "--os-cacert", "--timeout", "--theme",
+        "--os-cacert", "--timeout", "--theme", "--os-cloud", "--os-endpoint",
     }
 )  # fmt: skip
 
