@@ -34,7 +34,7 @@ def work(tally: Tally, operations: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 def test_all_acknowledged_is_true_and_nothing_else_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     seed = int(os.environ.get("GLANCETUI_FAULT_SEED") or random.SystemRandom().getrandbits(32))
     chance, address, tally, stop = random.Random(seed), Address(), Tally(), threading.Event()
