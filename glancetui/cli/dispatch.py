@@ -27,7 +27,7 @@ NOUNS: Mapping[str, str] = {
     "db": "the service's database",
     "completion": "completion for bash, zsh or fish",
 }
-SERVICE_NOUNS = frozenset({"serve", "config", "db"})  # Typer applications; what they load is large
+SERVICE_NOUNS = frozenset({"config", "db"})  # Typer applications; what they load is large
 WITH_VALUE = frozenset(
     {
         "-f", "--format", "-c", "--column", "--color", "--endpoint", "--cloud", "--region", "--interface",
@@ -57,6 +57,8 @@ def run(arguments: Sequence[str], open_terminal: Callable[[Sequence[str]], int])
         return without_words(leading, open_terminal)
     if words[0] not in NOUNS:
         return unknown("command", words[0], NOUNS)
+    if words[0] == "serve":
+        return guarded(lambda: run_serve([*leading, *words[1:]]), arguments)
     if words[0] in SERVICE_NOUNS:
         return guarded(lambda: run_service_command(words[0], [*leading, *words[1:]]), arguments)
     return guarded(lambda: run_command(words[0], words[1:], leading), arguments)
@@ -142,6 +144,13 @@ def unknown(kind: str, word: str, known: Mapping[str, object]) -> int:
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(name for name in known if name)}"
     sys.stderr.write(f"glancetui: there is no {kind} {clean(word)!r}; {hint}\n")
     return 2
+
+
+def run_serve(arguments: Sequence[str]) -> int:
+    """Run the service; its libraries are loaded only here."""
+    from glancetui.cli import serve
+
+    return serve.run(arguments)
 
 
 def run_service_command(noun: str, arguments: Sequence[str]) -> int:
