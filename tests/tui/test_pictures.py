@@ -1,0 +1,86 @@
+"""What the screens look like. A picture that changes is looked at before it is accepted (`--snapshot-update`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from glancetui.tui.application import GlanceApp
+from glancetui.tui.settings import Settings
+from tests.tui.fakes import NOW, ListService, Opening, document
+from tests.tui.test_images_view import HOSTILE
+
+SIZES = {"80x24": (80, 24), "120x40": (120, 40)}
+
+
+def program(service: ListService, **settings: object) -> GlanceApp:
+    app = GlanceApp(Opening(service), Settings(**{"motion": False, "ascii": False, **settings}))
+    app.session.wall = lambda: NOW
+    app.animation_level = "none"
+    return app
+
+
+async def settled(pilot: Pilot[int]) -> None:
+    app = pilot.app
+    assert isinstance(app, GlanceApp)
+    for _ in range(500):
+        await pilot.pause(0.02)
+        if app.session.service is not None and not app.desk.images.source.loading and app.desk.images.source.read_at:
+            break
+    app.session.connection.due = app.session.clock() + 3600  # nothing moves while the picture is taken
+    await pilot.pause(0.15)
+
+
+def then(*keys: str) -> Callable[[Pilot[int]], object]:
+    async def run(pilot: Pilot[int]) -> None:
+        await settled(pilot)
+        for key in keys:
+            await pilot.press(key)
+            pilot.app.session.connection.due = pilot.app.session.clock() + 3600
+        await pilot.pause(0.4)
+        for box in pilot.app.screen.query("Input"):
+            box.cursor_blink = False
+
+    return run
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
+@pytest.mark.parametrize(
+    "keys",
+    [("j", "j", "space"), ("enter",), ("n",), ("j", "D"), ("?",)],
+    ids=["images", "detail", "publish", "delete", "help"],
+)
+def test_picture(snap_compare, keys: tuple[str, ...], size: tuple[int, int]) -> None:
+    assert snap_compare(program(ListService(40)), run_before=then(*keys), terminal_size=size)
+
+
+def test_picture_of_hostile_names(snap_compare) -> None:
+    service = ListService(0)
+    for number, name in enumerate(HOSTILE.values()):
+        service.add(number, name=name)
+    assert snap_compare(program(service), run_before=then(), terminal_size=(80, 24))
+
+
+@pytest.mark.parametrize("theme", ["light", "contrast", "ansi-dark"])
+def test_picture_of_a_theme(snap_compare, theme: str) -> None:
+    assert snap_compare(program(ListService(40), theme=theme), run_before=then("j"), terminal_size=(80, 24))
+
+
+def test_picture_in_ascii(snap_compare) -> None:
+    assert snap_compare(program(ListService(40), ascii=True), run_before=then("j", "space"), terminal_size=(80, 24))
+
+
+def test_picture_without_colour(snap_compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert snap_compare(program(ListService(40)), run_before=then("j", "space"), terminal_size=(80, 24))
+
+
+def test_ascii_draws_nothing_but_ascii() -> None:
+    folder = Path(__file__).parent / "__snapshots__" / "test_pictures"
+    found = next(folder.glob("test_picture_in_ascii*"), None)
+    assert found is not None
+    assert "●" not in found.read_text("utf-8")
+    assert document(39)["name"] in found.read_text("utf-8")
