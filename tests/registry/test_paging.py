@@ -132,7 +132,11 @@ def listed(row: Row, query: ImageQuery) -> bool:
         return False
     if not set(query.tags) <= set(row.tags) or not visible(row, query):
         return False
-    return query.search is None or query.search.lower() in (row.name or "").lower() or row.id.startswith(query.search)
+    return (
+        query.search is None
+        or query.search.lower() in (row.name or "").lower()
+        or row.id.startswith(query.search.lower())
+    )
 
 
 def visible(row: Row, query: ImageQuery) -> bool:

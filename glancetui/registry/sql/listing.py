@@ -56,6 +56,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True):
+    nothing: bool  # the viewer sees no images of the kind asked for
     candidates: tuple[FilterShape, ...]  # that a page could be driven from
     shared: bool  # there is a branch of images shared with the viewer
 
@@ -73,13 +74,20 @@ class Pages:
             return []
         shape = _shape_of(query)
         values = _values_of(query)
-        shape = self._with_marker(db, query, self._with_plan(db, shape, values), values)
-        found = self._prepared(("page", shape), lambda: page_statement(shape)).first(db, values)
+        marker_nulls = self._marker_nulls(db, query, shape, values)
+        planned = self._with_plan(db, shape, values)
+        if planned is None:
+            return []
+        whole = msgspec.structs.replace(planned, marker_nulls=marker_nulls)
+        found = self._prepared(("page", whole), lambda: page_statement(whole)).first(db, values)
         return decode_images(found[0]) if found else []
 
-    def _with_marker(self, db: sa.Connection, query: ImageQuery, shape: Shape, values: dict[str, object]) -> Shape:
+    def _marker_nulls(
+        self, db: sa.Connection, query: ImageQuery, shape: Shape, values: dict[str, object]
+    ) -> tuple[bool, ...] | None:
+        """Add the marker's sort keys to `values`, and tell which of them are null. Raises BadRequest."""
         if query.marker is None:
-            return shape
+            return None
         viewer = query.viewer
         kind = "admin" if viewer.is_admin else "project" if viewer.project is not None else "anybody"
         keys = tuple(sort.key for sort in shape.sort)
@@ -87,28 +95,39 @@ class Pages:
         if marker is None:
             raise BadRequest(f"The marker {query.marker} is not an image that you can see. Start again without it.")
         values.update({f"after_{place}": value for place, value in enumerate(marker)})
-        return msgspec.structs.replace(shape, marker_nulls=tuple([value is None for value in marker]))
+        return tuple([value is None for value in marker])
 
-    def _with_plan(self, db: sa.Connection, shape: Shape, values: dict[str, object]) -> Shape:
-        """Count what the filters let through, up to FEW, and start from the least of them if it is not more."""
+    def _with_plan(self, db: sa.Connection, shape: Shape, values: dict[str, object]) -> Shape | None:
+        """Count what the filters let through, up to FEW, and start from the least of them if it is not more.
+
+        None: the page is empty.
+        """
+        plan = self._plan(shape)
+        if plan.nothing:
+            return None
+        if not plan.candidates and not plan.shared:
+            return shape
+        key = ("counts", plan.candidates, shape.eyes.any_member_status if plan.shared else None)
+        counts = self._prepared(key, lambda: _counts_statement(plan, shape.eyes)).first(db, values)
+        if counts is None:
+            raise LookupError("A statement that counts gave no row.")
+        least = min(zip(counts, plan.candidates, strict=False), key=lambda pair: pair[0], default=None)
+        if least is None or least[0] > FEW:
+            return msgspec.structs.replace(shape, memberships=plan.shared and counts[-1] <= FEW)
+        return msgspec.structs.replace(shape, driver=least[1].place) if least[0] else None
+
+    def _plan(self, shape: Shape) -> _Plan:
         plan = self._plans.get(shape)
         if plan is None:
-            plan = self._plans[shape] = _Plan(
-                candidates=_candidates(shape), shared=any(branch.memberships for branch in _branches(shape))
-            )
-            if len(self._plans) > _SHAPES_KEPT:
+            if len(self._plans) >= _SHAPES_KEPT:
                 self._plans.clear()
-        candidates, shared = plan.candidates, plan.shared
-        if not candidates and not shared:
-            return shape
-        key = ("counts", candidates, shape.eyes.any_member_status if shared else None)
-        counts = self._prepared(key, lambda: _counts_statement(candidates, shape.eyes, shared=shared)).first(db, values)
-        if counts is None:
-            return shape
-        few_shared = shared and counts[-1] <= FEW
-        least = min(zip(counts, candidates, strict=False), key=lambda pair: pair[0], default=None)
-        driver = least[1].place if least is not None and least[0] <= FEW else None
-        return msgspec.structs.replace(shape, memberships=few_shared, driver=driver)
+            seen = _branches(shape)
+            plan = self._plans[shape] = _Plan(
+                nothing=not seen,
+                candidates=_candidates(shape),
+                shared=any(branch.memberships for branch in seen),
+            )
+        return plan
 
     def _prepared(self, key: Hashable, build: Callable[[], sa.Select[Any]]) -> Prepared:
         prepared = self._kept.get(key)
@@ -290,10 +309,10 @@ def _candidates(shape: Shape) -> tuple[FilterShape, ...]:
     )
 
 
-def _counts_statement(candidates: Sequence[FilterShape], eyes: Eyes, *, shared: bool) -> sa.Select[Any]:
+def _counts_statement(plan: _Plan, eyes: Eyes) -> sa.Select[Any]:
     """How many each candidate lets through, then how many memberships the viewer has; each up to FEW + 1."""
-    starts = [start for each in candidates if (start := filters.start(each)) is not None]
-    if shared:
+    starts = [start for each in plan.candidates if (start := filters.start(each)) is not None]
+    if plan.shared:
         starts.append(memberships(eyes))
     counts = [
         sa.select(sa.func.count())
