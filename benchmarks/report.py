@@ -66,6 +66,7 @@ def results(machine: Machine, rounds: Rounds, growths: Sequence[Growth], pages: 
     parts = [
         "# Benchmarks",
         INTRODUCTION.format(machine=machine),
+        neighbours(rounds),
         "## Targets",
         targets_table(rounds, growths),
         "## All figures",
@@ -78,7 +79,7 @@ def results(machine: Machine, rounds: Rounds, growths: Sequence[Growth], pages: 
         parts += ["## Pages", pages]
     if missing:
         parts += ["## Not measured", "\n".join(f"- {reason}" for reason in missing)]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
 INTRODUCTION = """\
@@ -89,6 +90,13 @@ within a run mean anything; each ratio is taken within a round first.
 {machine.description}
 
 {machine.settings}"""
+
+
+def neighbours(rounds: Rounds) -> str:
+    """How quiet the machine was: on a busy one throughput says little, and CPU time is dearer."""
+    entries = (entry for by_subject in rounds.values() for each in by_subject.values() for entry in each)
+    busy = [entry["others_cpu"] for entry in entries if "others_cpu" in entry]
+    return f"CPUs that processes outside of the run used meanwhile: {spread(busy)}." if busy else ""
 
 
 def targets_table(rounds: Rounds, growths: Sequence[Growth]) -> str:

@@ -54,6 +54,7 @@ class Small(NamedTuple):
     p99_ms: float
     failed: int
     requests: int
+    others_cpu: float  # CPUs that neither the server nor this client used
 
 
 def drive(server: Server, script: str, paths: Sequence[str], seconds: int, connections: int) -> Small:
@@ -75,4 +76,5 @@ def drive(server: Server, script: str, paths: Sequence[str], seconds: int, conne
         p99_ms=seen["p99"] / 1000,
         failed=seen["failed"],
         requests=seen["requests"],
+        others_cpu=meter.others,
     )
