@@ -21,6 +21,7 @@ from glancetui.errors import (
     GlancetuiError,
     Gone,
     LimitExceeded,
+    ObjectNotFound,
     Stale,
 )
 from glancetui.formats.inspect import Inspector
@@ -124,7 +125,7 @@ class Ingest:
             lease = self._settings.upload_lease_seconds
             try:
                 return image, self._registry.begin_upload(
-                    seen, driver.store_id, object_id_of(image), self._worker, lease, actor
+                    seen, driver.store_id, free_object_id(image, driver), self._worker, lease, actor
                 )
             except Stale:
                 image = self._images.visible(caller, image.id)
@@ -300,10 +301,14 @@ def agreed_size(framed: int | None, declared: int | None) -> int | None:
     return declared if framed is None else framed
 
 
-def object_id_of(image: Image) -> str:
-    """The image's own id, as in Glance; after a failed attempt a fresh one.
+def free_object_id(image: Image, driver: Driver) -> str:
+    """The image's own id, as in Glance, where others look for it; a fresh one if the store already holds that.
 
-    A worker that was stopped for longer than its lease may still hold the old name when it wakes, and must not be able
-    to touch what a later attempt has stored.
+    Such an object is what a worker left that was stopped for longer than its lease, or belongs to another registry. It
+    is not ours to replace, and must not keep the image from ever having data.
     """
-    return image.id if image.reason is None else str(uuid.uuid4())
+    try:
+        driver.stat(driver.location_of(image.id))
+    except ObjectNotFound:
+        return image.id
+    return str(uuid.uuid4())

@@ -99,6 +99,21 @@ def test_a_sender_that_fails_leaves_nothing_and_may_try_again(home: House, at: i
     assert [path.read_bytes() for path in home.files()] == [b"again"]
 
 
+def test_the_file_carries_the_images_id_after_a_failed_attempt_too(home: House) -> None:
+    image = home.new()
+    with pytest.raises(BodyBroken):
+        home.ingest.upload(OWNER, image.id, Body(noise(MIB), at={10: raises(BodyBroken("cut"))}))
+    home.ingest.upload(OWNER, image.id, Body(b"again"))
+    assert [path.name for path in home.files()] == [image.id]
+
+
+def test_an_object_that_is_not_ours_is_neither_replaced_nor_in_the_way(home: House, tmp_path: Path) -> None:
+    image = home.new()
+    (tmp_path / "s0" / image.id).write_bytes(b"somebody else's")
+    home.ingest.upload(OWNER, image.id, Body(b"ours"))
+    assert sorted(path.read_bytes() for path in home.files()) == [b"ours", b"somebody else's"]
+
+
 def test_a_defect_is_not_told_as_the_reason(home: House) -> None:
     image = home.new()
     with pytest.raises(RuntimeError):
