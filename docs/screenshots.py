@@ -70,7 +70,9 @@ def seed(endpoint: str, folder: Path) -> None:
     for name, disk_format, size, flags in IMAGES:
         path = make_disk(folder, name, disk_format, size)
         command(endpoint, "image", "create", "--file", str(path), *flags, name)
-    command(endpoint, "image", "create", "--disk-format", "qcow2", "--container-format", "bare", "nightly-build-pending")
+    command(
+        endpoint, "image", "create", "--disk-format", "qcow2", "--container-format", "bare", "nightly-build-pending"
+    )
     command(endpoint, "image", "deactivate", "ci-builder-0817")
 
 
@@ -91,7 +93,7 @@ def save(app: GlanceApp, name: str) -> None:
     svg.write_text(without_leading_spaces(app.export_screenshot(title="glancetui")), "utf-8")
     if shutil.which("rsvg-convert"):
         subprocess.run(["rsvg-convert", "--zoom", "1.0", str(svg), "-o", str(svg.with_suffix(".png"))], check=True)
-    print(svg.relative_to(ROOT))
+    sys.stdout.write(f"{svg.relative_to(ROOT)}\n")
 
 
 async def until(holds: Callable[[], object]) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from glancetui.errors import ConfigError
 
 LISTS = ("images", "transfers")
+OPENING = ("dashboard", *LISTS)
 ONE_IMAGE = ("images", "image")
 TEXTS = ("raw",)
 EVERYWHERE = ("*",)
@@ -78,7 +79,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="go.page_up", keys=("ctrl+b", "pageup"), label="page up", help="A page up."),
     Action(id="go.left", keys=("h", "left"), label="left", help="Scroll columns to the left."),
     Action(id="go.right", keys=("l", "right"), label="right", help="Scroll columns to the right."),
-    Action(id="go.open", keys=("enter",), label="open", help="Open what is under the cursor.", weight=90),
+    Action(id="go.open", keys=("enter",), label="open", help="Open what the cursor is on.", views=OPENING, weight=90),
     Action(id="go.back", keys=("escape",), label="back", help="One step back: prompt, marks, filter, parent."),
     Action(id="go.last_view", keys=("-",), label="last view", help="The view before this one, like `cd -`."),
     Action(id="go.next_pane", keys=("tab",), label="next pane", help="Move to the next pane."),

@@ -14,8 +14,8 @@ from glancetui.client.text import clean, cut
 from glancetui.client.values import RemoteImage
 from glancetui.errors import GlancetuiError
 from glancetui.tui.actions import BY_ID, VIEWS, Action, Keymap, of_view
-from glancetui.tui.boxes.publish import Publication
 from glancetui.tui.figures import ago
+from glancetui.tui.publication import Publication
 from glancetui.tui.session import Session
 from glancetui.tui.undo import Change
 from glancetui.tui.views.base import View
@@ -69,7 +69,7 @@ class Desk(Screen[None], inherit_bindings=False):
         yield Line(lambda width: chrome.header(self.session, width), id="header")
         yield Line(self._tabs, id="crumbs")
         with Container(id="views"):
-            yield from self.views.values()
+            yield self.images
         with Container(id="bottom"):
             yield Line(self._chips, id="chips")
             yield self.prompt
@@ -78,8 +78,13 @@ class Desk(Screen[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         self._show(self.path)
+        self.call_after_refresh(self._mount_the_rest)
         self.set_interval(0.25, self._pulse)
         self.set_interval(1.0, self._tick)
+
+    async def _mount_the_rest(self) -> None:
+        """The other views come after the first frame, which does not wait for them."""
+        await self.query_one("#views").mount_all(view for view in self.views.values() if view is not self.images)
 
     # The lines around the view
 
@@ -109,7 +114,8 @@ class Desk(Screen[None], inherit_bindings=False):
         """Below what is typed: what is wrong with it and what could stand there, else how to go on."""
         palette, wrong = self.session.palette(), self.images.wrong
         if wrong is not None and self.prompt.kind == "/":
-            valid = f" Valid: {' '.join(wrong.valid)}" if wrong.valid else ""
+            unsaid = wrong.valid and wrong.valid[0] not in str(wrong)
+            valid = f" Valid: {' '.join(wrong.valid)}" if unsaid else ""
             return Text(f" {cut(clean(str(wrong) + valid), width - 2)}", palette.bad, no_wrap=True, end="")
         ways = {"/": "keeps it", ":": "does it"}.get(self.prompt.kind, "")
         keys = (("enter", ways), ("esc", "leaves it"), ("↑", "what was typed before"))
@@ -132,10 +138,10 @@ class Desk(Screen[None], inherit_bindings=False):
             line.refresh()
 
     @on(View.Changed)
-    def _view_changed(self) -> None:
-        self.query_one("#chips", Line).refresh()
-        self.query_one("#crumbs", Line).refresh()
-        self.query_one("#footer", Line).refresh()
+    def lines_changed(self) -> None:
+        """Draw again what looks different now of the lines around the view."""
+        for name in ("#chips", "#crumbs", "#footer"):
+            self.query_one(name, Line).refresh_if_changed()
 
     # Views
 
@@ -190,10 +196,8 @@ class Desk(Screen[None], inherit_bindings=False):
 
     def _tick(self) -> None:
         self.view.tick()
-        self.query_one("#header", Line).refresh()
-        self.query_one("#chips", Line).refresh()
-        if self.session.connection.troubled or self.session.starting:
-            self.query_one("#crumbs", Line).refresh()
+        for name in ("#header", "#chips", "#crumbs"):
+            self.query_one(name, Line).refresh_if_changed()
 
     def _pulse(self) -> None:
         session = self.session

@@ -74,7 +74,7 @@ _ANSI_INK = {
     "warn": "ansi_yellow",
     "bad": "ansi_red",
     "key": "ansi_blue",
-    "cursor": "ansi_blue",
+    "cursor": "ansi_bright_black",
     "cursor-quiet": "ansi_default",
     "bar": "ansi_default",
     "line": "ansi_bright_black",

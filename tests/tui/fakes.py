@@ -86,6 +86,8 @@ class ListService:
 
     def change(self, image_id: str, **changes: object) -> RemoteImage:
         with self.lock:
+            if image_id not in self.images:
+                raise NotFound(f"No image {image_id}.")
             image = RemoteImage.from_document({**self.images[image_id].document, **changes})
             self.images[image_id] = image
             self._etag = str(next(self._etags))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-import msgspec
 from rich.text import Text
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -17,6 +16,7 @@ from glancetui.client.text import clean, cut
 from glancetui.tui import figures
 from glancetui.tui.boxes.base import Box
 from glancetui.tui.files import Found, recognise
+from glancetui.tui.publication import Publication
 from glancetui.tui.session import Session
 from glancetui.tui.widgets.fields import Choice, PathField
 from glancetui.tui.widgets.prompt import OneLine
@@ -32,34 +32,6 @@ WHO = {
     "community": "everybody can use it by its id",
     "public": "everybody sees it",
 }
-
-
-class Publication(msgspec.Struct, frozen=True, kw_only=True):
-    """A file, and the image that it shall be."""
-
-    path: str
-    name: str
-    size: int | None = None  # bytes
-    disk_format: str = ""
-    container_format: str = "bare"
-    visibility: str = "private"
-    protected: bool = False
-    min_disk: int = 0  # GiB
-    min_ram: int = 0  # MiB
-    tags: tuple[str, ...] = ()
-    properties: tuple[tuple[str, str], ...] = ()
-
-    def arguments(self) -> tuple[str, ...]:
-        """The command that does it, without `glancetui` in front and the name behind."""
-        flags = ["image", "create", "--file", self.path, f"--{self.visibility}"]
-        flags += ["--disk-format", self.disk_format] if self.disk_format else []
-        flags += ["--container-format", self.container_format] if self.container_format else []
-        flags += ["--protected"] if self.protected else []
-        flags += ["--min-disk", str(self.min_disk)] if self.min_disk else []
-        flags += ["--min-ram", str(self.min_ram)] if self.min_ram else []
-        flags += [f"--tag={tag}" for tag in self.tags]
-        flags += [f"--property={key}={value}" for key, value in self.properties]
-        return tuple(flags)
 
 
 class FieldError(ValueError):

@@ -58,6 +58,7 @@ class ImagesView(ImageActions, View):
         self.source.anchor = self.table.anchored
         self.table.note = self._note
         self.table.empty = self.empty
+        self.table.moved = self._moved
         self.pane = Pane(id="preview")
         self.order = Order()
         self.filter = filters.Filter()
@@ -401,10 +402,9 @@ class ImagesView(ImageActions, View):
 
     # The preview
 
-    @on(VirtualTable.Moved)
-    def _moved(self, message: VirtualTable.Moved) -> None:
-        message.stop()
-        self.post_message(self.Changed())
+    def _moved(self) -> None:
+        if self.has_class("current"):
+            self.desk.lines_changed()
         self._preview_soon()
 
     def _preview_soon(self) -> None:

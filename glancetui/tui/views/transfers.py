@@ -13,8 +13,8 @@ from glancetui.client.values import RemoteImage
 from glancetui.tui import figures
 from glancetui.tui.actions import Action
 from glancetui.tui.boxes.confirm import Confirm, Question
-from glancetui.tui.boxes.publish import Publication
 from glancetui.tui.columns import Cell, Column, Scene
+from glancetui.tui.publication import Publication
 from glancetui.tui.session import Session
 from glancetui.tui.transfers import Order, State, Transfer
 from glancetui.tui.views.base import View
@@ -259,11 +259,6 @@ class TransfersView(View):
     def _opened(self, message: VirtualTable.Opened) -> None:
         message.stop()
         self.act_open()
-
-    @on(VirtualTable.Moved)
-    def _moved(self, message: VirtualTable.Moved) -> None:
-        message.stop()
-        self.post_message(self.Changed())
 
     def chips(self, width: int) -> Text:
         palette = self.session.palette()

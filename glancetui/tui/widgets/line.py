@@ -25,9 +25,17 @@ class Line(Widget):
     def __init__(self, supplier: Callable[[int], Text], id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._supplier = supplier
+        self._drawn: Text | None = None
 
     def render(self) -> Text:
-        return self._supplier(self.size.width)
+        self._drawn = self._supplier(self.size.width)
+        return self._drawn
+
+    def refresh_if_changed(self) -> None:
+        """Spare the terminal a line that looks as it did."""
+        fresh, drawn = self._supplier(self.size.width), self._drawn
+        if drawn is None or (fresh.plain, fresh.spans) != (drawn.plain, drawn.spans):
+            self.refresh()
 
     def on_click(self, event: events.Click) -> None:
         action_id = event.style.meta.get("act")

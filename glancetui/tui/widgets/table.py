@@ -61,9 +61,6 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True, inherit_bindings=Fals
 
     cursor: reactive[int] = reactive(0, repaint=False)
 
-    class Moved(Message):
-        """The cursor is on another row, or on the same with other content."""
-
     class Opened(Message):
         """The row under the cursor is to be opened."""
 
@@ -101,6 +98,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True, inherit_bindings=Fals
         self.sorted_by: tuple[str, bool] | None = None  # the server's key, and whether descending
         self.note: Callable[[R], Cell | None] | None = None  # the line below the row under the cursor
         self.empty: Callable[[], str] = str  # what to say where no row is
+        self.moved: Callable[[], object] = bool  # called at once, so that all a key changes is one repaint
         self.shift = 0  # columns scrolled away
         self._palette, self._scene = palette, scene
         self._fitted: list[tuple[Column[R], int]] = []
@@ -158,7 +156,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True, inherit_bindings=Fals
         self.scroll_to(y=max(0, min(top, len(self.source) - self.height)), animate=False, immediate=True)
         self._show_cursor()
         self.refresh()
-        self.post_message(self.Moved())
+        self.moved()
         self._want()
 
     def _resize(self) -> None:
@@ -195,7 +193,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True, inherit_bindings=Fals
             self.refresh()
         else:
             self._refresh_rows(before, self.cursor)
-        self.post_message(self.Moved())
+        self.moved()
         self._want()
 
     def go_to(self, row_id: str) -> bool:
@@ -364,12 +362,13 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True, inherit_bindings=Fals
         for column, width in self._fitted:
             cell = column.cell(row, scene)
             style = _ink(palette, cell.style) + ground
-            if gone:
-                style += Style(strike=True, dim=True)
-            elif old is not None and column.cell(old, scene) != cell:
-                style += Style(bold=True, underline=True)
-            segments.append(Segment(words.fit(cell.text, width, right=column.right), style))
-            segments.append(Segment(" " * GAP, ground))
+            text = words.fit(cell.text, width, right=column.right)
+            changed = old is not None and column.cell(old, scene) != cell
+            if not gone and not changed:
+                segments.append(Segment(text + " " * GAP, style))  # one stretch of a colour costs the terminal least
+                continue
+            style += Style(strike=True, dim=True) if gone else Style(bold=True, underline=True)
+            segments += [Segment(text, style), Segment(" " * GAP, ground)]
         return Strip(segments).adjust_cell_length(self.size.width, ground)
 
     def _skeleton(self, palette: Palette, ground: Style) -> Strip:
