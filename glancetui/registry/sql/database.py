@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -70,15 +71,15 @@ class Database:
         if self._pid != os.getpid():
             self._after_fork()
         with explained(), self.engine.connect() as db:
-            db.exec_driver_sql(begin)
+            sqlite.run(db, begin)
             try:
                 yield db
             except BaseException:
                 _roll_back(db)
                 raise
             try:
-                db.exec_driver_sql("COMMIT")
-            except exc.DBAPIError:
+                sqlite.run(db, "COMMIT")
+            except sqlite3.Error:
                 _roll_back(db)  # a commit that failed (full disk) leaves the transaction open
                 raise
 
@@ -90,8 +91,8 @@ class Database:
 
 def _roll_back(db: sa.Connection) -> None:
     try:
-        db.exec_driver_sql("ROLLBACK")
-    except exc.DBAPIError:
+        sqlite.run(db, "ROLLBACK")
+    except sqlite3.Error:
         # SQLite has rolled back already (disk full, I/O error), or the connection is of no use any more.
         db.invalidate()
 
@@ -106,6 +107,10 @@ def explained() -> Iterator[None]:
     except exc.DBAPIError as error:
         if type(error) in {exc.OperationalError, exc.DatabaseError, exc.InterfaceError, exc.InternalError}:
             raise RegistryUnavailable(f"The database cannot be used now: {error.orig}.") from error
+        raise
+    except sqlite3.Error as error:
+        if type(error) in sqlite.AWAY:
+            raise RegistryUnavailable(f"The database cannot be used now: {error}.") from error
         raise
     except UnicodeEncodeError as error:  # lone surrogates, which JSON can spell and no database can hold
         raise BadRequest("The text contains characters that are not valid Unicode.") from error

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -87,6 +87,32 @@ def open_engine(path: Path, settings: DatabaseSettings) -> sa.Engine:
 def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in _PRAGMAS:
         connection.execute(pragma).close()
+
+
+#: What the driver raises for a database that cannot serve; of their subclasses, the others are mistakes of ours.
+AWAY = frozenset({sqlite3.OperationalError, sqlite3.DatabaseError, sqlite3.InternalError})
+
+
+def first_row(db: sa.Connection, statement: str, values: Sequence[object]) -> Sequence[Any] | None:
+    """Straight to the driver: SQLAlchemy's way there and back takes as long as a small statement does."""
+    cursor = _driver(db).execute(statement, values)
+    try:
+        row: Sequence[Any] | None = cursor.fetchone()  # Any: as the columns are
+    finally:
+        cursor.close()  # a statement left unfinished would hold its view of the database
+    return row
+
+
+def run(db: sa.Connection, statement: str) -> None:
+    """BEGIN, COMMIT, ROLLBACK: as `first_row`."""
+    _driver(db).execute(statement).close()
+
+
+def _driver(db: sa.Connection) -> sqlite3.Connection:
+    connection = db.connection.driver_connection
+    if not isinstance(connection, sqlite3.Connection):
+        raise TypeError("Not a connection of SQLite's driver.")
+    return connection
 
 
 def damage(db: sa.Connection) -> list[str]:

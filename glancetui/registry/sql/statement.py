@@ -7,6 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from glancetui.registry.sql import sqlite
+
 
 class Prepared:
     """The text of a Core statement and the order of its parameters.
@@ -25,14 +27,8 @@ class Prepared:
         self._names: tuple[str, ...] = tuple(names)
         self._constants = {name: value for name, value in compiled.params.items() if value is not None}
 
-    # Any: a column may hold whatever the database has; the caller knows.
-    def rows(self, db: sa.Connection, values: Mapping[str, object]) -> Sequence[sa.Row[Any]]:
-        return self._run(db, values).fetchall()
-
-    def first(self, db: sa.Connection, values: Mapping[str, object]) -> sa.Row[Any] | None:
-        return self._run(db, values).fetchone()
-
-    def _run(self, db: sa.Connection, values: Mapping[str, object]) -> sa.CursorResult[Any]:
+    def first(self, db: sa.Connection, values: Mapping[str, object]) -> Sequence[Any] | None:
+        """The first row, if there is one. Any: a column may hold whatever the database has; the caller knows."""
         if self._constants:
             values = {**self._constants, **values}
-        return db.exec_driver_sql(self.text, tuple([values[name] for name in self._names]))
+        return sqlite.first_row(db, self.text, tuple([values[name] for name in self._names]))
