@@ -29,7 +29,7 @@ docs: $(VENV)/dev.done
 	$(BIN)/glancetui config docs > docs/configuration.md
 
 lock: $(VENV)/dev.done
-	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python -m pip install -qq uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/run.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/dev.lock
 	$(BIN)/uv pip compile requirements/peer.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/peer.lock
@@ -41,13 +41,13 @@ $(VENV)/bin/python:
 # The editable install is of the package alone: what it needs comes from the lock, with hashes.
 $(VENV)/run.done: $(VENV)/bin/python requirements/run.lock pyproject.toml
 	@echo "Installing what glancetui needs into $(VENV) …" >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/run.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 $(VENV)/dev.done: $(VENV)/run.done requirements/dev.lock
 	@echo "Installing what the tests need …" >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@touch $@
 
 clean:
