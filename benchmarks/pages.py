@@ -113,8 +113,8 @@ def images(db: sqlite3.Connection, count: int) -> Iterator[tuple[Any, ...]]:
         at = str(START + timedelta(seconds=number // 2)) + ".000000"  # pairs tie
         row = dict.fromkeys(names) | {
             "id": f"{chance.getrandbits(32):08x}-{number:04x}"[:13] + f"-4000-8000-{chance.getrandbits(48):012x}",
-            "name": None if number % 50 == 0 else f"image {chance.randrange(count // 2 + 1):07d}",
-            "size": None if number % 10 == 0 else chance.randrange(1 << 36),
+            "name": None if number % 49 == 0 else f"image {chance.randrange(count // 2 + 1):07d}",
+            "size": None if number % 11 == 0 else chance.randrange(1 << 36),
             "status": "queued" if number % 10 == 0 else "active",
             "created_at": at,
             "updated_at": at,

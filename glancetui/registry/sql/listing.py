@@ -284,7 +284,7 @@ def _found_by_id(shape: Shape, ids: sa.Select[Any], seen: sa.ColumnElement[bool]
     if shape.marker_nulls is not None:
         conditions.append(sa.or_(*(sa.and_(*segment) for segment in beyond(shape.sort, shape.marker_nulls))))
     part = _keys(shape).where(images.c.id.in_(ids.correlate(None)), *conditions)
-    return _first_of(shape, sqlite.look_up_by_id(part, images))
+    return _first_of(shape, sqlite.walk_index(part, images, "gt_ix_images_id"))
 
 
 def _first_of(shape: Shape, part: sa.Select[Any]) -> sa.Select[Any]:

