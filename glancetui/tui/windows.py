@@ -175,6 +175,8 @@ class Rows:
             before.last = alive[-1].id
             return
         before.stale = True
+        if lost == self._marker(number - 1):
+            self.vanished(number - 1)  # the row before it is gone as well: step back further
         before.last = self._marker(number - 1)
 
     def sweep(self, now: float) -> bool:

@@ -120,6 +120,21 @@ def test_a_marker_that_vanished_is_replaced_by_the_row_before_it() -> None:
     assert shown(rows) == server.ids()
 
 
+def test_markers_that_vanished_from_pages_let_go_are_stepped_over() -> None:
+    server, rows = Server(list(range(30))), Rows(size=SIZE, keep=1)
+    for number in range(4):
+        read(rows, server, number)
+    for key in (25, 20, 15):  # the last rows of the first three pages, whose other rows are no longer known
+        del server.keys[key]
+    read(rows, server, 3)
+    rows.keep = 100
+    for _ in range(3):
+        for number in range(rows.pages):
+            read(rows, server, number)
+        read_all(rows, server)
+    assert shown(rows) == server.ids()
+
+
 def test_a_changed_row_is_pointed_out_for_a_second() -> None:
     server, rows = Server([1, 2, 3]), Rows(size=SIZE)
     read_all(rows, server)
