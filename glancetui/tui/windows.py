@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, takewhile
 
 from glancetui.client.values import RemoteImage
 from glancetui.tui.ports import Listing
@@ -170,9 +170,11 @@ class Rows:
             return
         before = self._pages[number - 1]
         lost = before.last
-        alive = [image for image in before.rows or () if image.id not in self.gone and image.id != lost]
+        # Only rows above the lost one: those below it may be the ones that were lost before it.
+        above = list(takewhile(lambda image: image.id != lost, before.rows or ()))
+        alive = [image.id for image in above if image.id not in self.gone]
         if alive:
-            before.last = alive[-1].id
+            before.last = alive[-1]
             return
         before.stale = True
         if lost == self._marker(number - 1):

@@ -135,6 +135,18 @@ def test_markers_that_vanished_from_pages_let_go_are_stepped_over() -> None:
     assert shown(rows) == server.ids()
 
 
+def test_markers_that_vanished_one_by_one_are_stepped_over() -> None:
+    server, rows = Server(list(range(20))), Rows(size=SIZE)
+    for number in range(2):
+        read(rows, server, number)
+    for key in (15, 16, 17, 18, 19):  # the first page from its end, each found out only by asking for what follows it
+        del server.keys[key]
+        read(rows, server, 1)
+    read(rows, server, 0)
+    read_all(rows, server)
+    assert shown(rows) == server.ids()
+
+
 def test_a_changed_row_is_pointed_out_for_a_second() -> None:
     server, rows = Server([1, 2, 3]), Rows(size=SIZE)
     read_all(rows, server)
