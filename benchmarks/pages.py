@@ -212,7 +212,7 @@ def report(small: SqlRegistry, large: SqlRegistry, count: int, rounds: int) -> s
         [
             *lines,
             "",
-            f"CPU milliseconds; in brackets, how many images the page holds. Ratio: last of {count:,} to first of {SMALL:,}.",
+            f"CPU milliseconds; in brackets, how many images the page holds. Ratio: last to first of {SMALL:,}.",
         ]
     )
 

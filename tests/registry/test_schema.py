@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from glancetui.config.settings import DatabaseSettings
+from glancetui.errors import ConfigError, RegistryUnavailable
+from glancetui.registry.interface import Between, ImageQuery, OneOf, PropertyIs, Sort, TimeIs
+from glancetui.registry.sql import SqlRegistry, listing, open_registry, schema
+from glancetui.registry.sql.tables import metadata
+from tests.registry.making import ADMIN, made, settings, viewer
+
+SOFT = "created_at DATETIME, updated_at DATETIME?, deleted_at DATETIME?, deleted BOOLEAN"
+GLANCE = {
+    "cached_images": "id INTEGER, image_id VARCHAR(36), last_accessed DATETIME, last_modified DATETIME, size BIGINT, "
+    "hits INTEGER, checksum VARCHAR(32)?, node_reference_id INTEGER",
+    "image_locations": f"id INTEGER, image_id VARCHAR(36), value TEXT, {SOFT}, meta_data TEXT?, "
+    "status VARCHAR(30)='active'",
+    "image_members": f"id INTEGER, image_id VARCHAR(36), member VARCHAR(255), can_share BOOLEAN, {SOFT}, "
+    "status VARCHAR(20)='pending'",
+    "image_properties": f"id INTEGER, image_id VARCHAR(36), name VARCHAR(255), value TEXT?, {SOFT}",
+    "image_tags": f"id INTEGER, image_id VARCHAR(36), value VARCHAR(255), {SOFT}",
+    "images": f"id VARCHAR(36), name VARCHAR(255)?, size INTEGER?, status VARCHAR(30), {SOFT}, "
+    "disk_format VARCHAR(20)?, container_format VARCHAR(20)?, checksum VARCHAR(32)?, owner VARCHAR(255)?, "
+    "min_disk INTEGER, min_ram INTEGER, protected BOOLEAN=0, virtual_size INTEGER?, visibility VARCHAR(9)='shared', "
+    "os_hidden BOOLEAN=0, os_hash_algo VARCHAR(64)?, os_hash_value VARCHAR(128)?",
+    "metadef_namespace_resource_types": "resource_type_id INTEGER, namespace_id INTEGER, "
+    "properties_target VARCHAR(80)?, prefix VARCHAR(80)?, created_at DATETIME, updated_at DATETIME?",
+    "metadef_namespaces": "id INTEGER, namespace VARCHAR(80), display_name VARCHAR(80)?, description TEXT?, "
+    "visibility VARCHAR(32)?, protected BOOLEAN?, owner VARCHAR(255), created_at DATETIME, updated_at DATETIME?",
+    "metadef_objects": "id INTEGER, namespace_id INTEGER, name VARCHAR(80), description TEXT?, required TEXT?, "
+    "json_schema TEXT, created_at DATETIME, updated_at DATETIME?",
+    "metadef_properties": "id INTEGER, namespace_id INTEGER, name VARCHAR(80), json_schema TEXT, "
+    "created_at DATETIME, updated_at DATETIME?",
+    "metadef_resource_types": "id INTEGER, name VARCHAR(80), protected BOOLEAN, created_at DATETIME, "
+    "updated_at DATETIME?",
+    "metadef_tags": "id INTEGER, namespace_id INTEGER, name VARCHAR(80), created_at DATETIME, updated_at DATETIME?",
+    "node_reference": "node_reference_id INTEGER, node_reference_url VARCHAR(255)",
+    "task_info": "task_id VARCHAR(36), input TEXT?, result TEXT?, message TEXT?",
+    "tasks": f"id VARCHAR(36), type VARCHAR(30), status VARCHAR(30), owner VARCHAR(255), expires_at DATETIME?, {SOFT}, "
+    "image_id VARCHAR(36)?, request_id VARCHAR(64)?, user_id VARCHAR(64)?",
+}
+INDEXES = {
+    "image_locations": {"ix_image_locations_deleted", "ix_image_locations_image_id"},
+    "image_members": {
+        "ix_image_members_deleted",
+        "ix_image_members_image_id",
+        "ix_image_members_image_id_member",
+        "image_members_image_id_member_deleted_at_key",
+    },
+    "image_properties": {
+        "ix_image_properties_deleted",
+        "ix_image_properties_image_id",
+        "ix_image_properties_image_id_name",
+    },
+    "image_tags": {"ix_image_tags_image_id", "ix_image_tags_image_id_tag_value"},
+    "images": {
+        "checksum_image_idx",
+        "created_at_image_idx",
+        "ix_images_deleted",
+        "os_hash_value_image_idx",
+        "os_hidden_image_idx",
+        "owner_image_idx",
+        "updated_at_image_idx",
+        "visibility_image_idx",
+    },
+    "tasks": {f"ix_tasks_{name}" for name in ("deleted", "image_id", "owner", "status", "type", "updated_at")},
+}
+
+
+def test_glances_tables_have_glances_columns_and_no_others(registry: SqlRegistry, tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / "glance.sqlite")
+    names = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert {name for name in names if not name.startswith(("gt_", "sqlite_"))} == set(GLANCE)
+    for table, wanted in GLANCE.items():
+        columns = [
+            f"{name} {kind}{'' if required else '?'}{'' if default is None else f'={default}'}"
+            for _, name, kind, required, default, _ in db.execute(f"PRAGMA table_info({table})")
+        ]
+        assert ", ".join(columns) == wanted, table
+    db.close()
+
+
+def test_glances_indexes_are_there(registry: SqlRegistry) -> None:
+    look = sa.inspect(registry._database.engine)
+    for table, wanted in INDEXES.items():
+        found = {each["name"] for each in look.get_indexes(table)}
+        found |= {each["name"] for each in look.get_unique_constraints(table)}
+        assert {name for name in found if name and not name.startswith("gt_")} == wanted
+
+
+def test_the_migrations_make_the_tables_that_the_code_speaks_of(registry: SqlRegistry) -> None:
+    with registry._database.engine.connect() as db:
+        context = MigrationContext.configure(db, opts={"version_table": schema.VERSION_TABLE, "compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_newest_migration_is_the_one_the_code_expects() -> None:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", "glancetui.registry.sql:migrations")
+    scripts = ScriptDirectory.from_config(config)
+    assert tuple(each.revision for each in scripts.walk_revisions())[::-1] == schema.REVISIONS
+
+
+def test_each_older_version_is_upgraded_only_when_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for older in schema.REVISIONS[:-1]:
+        folder = tmp_path / older
+        folder.mkdir()
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "HEAD", older)
+            open_registry(settings(folder), "n").close()
+        with pytest.raises(ConfigError, match="db upgrade"):
+            open_registry(settings(folder, upgrade=False), "n")
+        opened = open_registry(settings(folder), "n")
+        assert schema.version(opened._database) == schema.HEAD
+        opened.close()
+
+
+def test_a_current_database_opens_without_alembic(registry: SqlRegistry, tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from glancetui.registry.sql import open_registry\n"
+        "from tests.registry.making import settings\n"
+        "open_registry(settings(Path(sys.argv[1])), 'n').check(); sys.exit('alembic' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False).returncode == 0
+
+
+def test_processes_that_start_at_once_on_nothing_all_find_the_schema(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from glancetui.registry.sql import open_registry\n"
+        "from tests.registry.making import made, settings\n"
+        "made(open_registry(settings(Path(sys.argv[1])), 'n'))"
+    )
+    children = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) for _ in range(3)]
+    assert [child.wait(60) for child in children] == [0, 0, 0]
+
+
+def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
+    open_registry(settings(tmp_path), "n").close()
+    for file in tmp_path.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_database_that_glance_made_is_refused_until_it_is_adopted(tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / "glance.sqlite")
+    db.execute("CREATE TABLE images (id VARCHAR(36) NOT NULL PRIMARY KEY)")
+    db.close()
+    with pytest.raises(ConfigError, match="glancetui db adopt"):
+        open_registry(settings(tmp_path), "n")
+
+
+def test_a_database_of_a_newer_program_is_refused(registry: SqlRegistry, tmp_path: Path) -> None:
+    with registry._database.writing() as db:
+        db.execute(sa.text("UPDATE gt_alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigError, match="newer"):
+        open_registry(settings(tmp_path), "n")
+
+
+@pytest.mark.parametrize(
+    ("connection", "says"),
+    [
+        ("sqlite:////nowhere/at/all/glance.sqlite", "folder"),
+        ("sqlite://", "names no file"),
+        ("mysql+pymysql://glance:secret@db/glance", "only sqlite"),
+        ("no url", "not a URL"),
+    ],
+)
+def test_a_connection_that_cannot_be_used_is_a_plain_error_without_its_password(connection: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as caught:
+        open_registry(DatabaseSettings(connection=connection, upgrade=True), "n")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_missing_or_empty_database_is_made_only_when_allowed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="db upgrade"):
+        open_registry(settings(tmp_path, upgrade=False), "n")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "glance.sqlite").touch()
+    with pytest.raises(ConfigError, match="db upgrade"):
+        open_registry(settings(tmp_path, upgrade=False), "n")
+
+
+def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "glance.sqlite").write_bytes(b"not a database" * 1000)
+    with pytest.raises(RegistryUnavailable, match="not a database"):
+        open_registry(settings(tmp_path), "n")
+
+
+def test_a_table_that_went_missing_is_unavailable(registry: SqlRegistry) -> None:
+    with registry._database.writing() as db:
+        db.execute(sa.text("DROP TABLE gt_images"))
+        db.execute(sa.text("DROP TABLE gt_events"))
+    with pytest.raises(RegistryUnavailable):
+        registry.image("x", ADMIN)
+    with pytest.raises(RegistryUnavailable):
+        registry.events_after(0, 1)
+
+
+@pytest.mark.parametrize("few", [0, 2000], ids=["walking", "driving"])
+@pytest.mark.parametrize("who", [ADMIN, viewer("p"), viewer(None)], ids=["admin", "project", "anybody"])
+@pytest.mark.parametrize("key", ["created_at", "name", "size", "status", "id", "updated_at"])
+def test_no_page_reads_a_whole_table(
+    registry: SqlRegistry, monkeypatch: pytest.MonkeyPatch, few: int, who: object, key: str
+) -> None:
+    monkeypatch.setattr(listing, "FEW", few)
+    image = made(registry, visibility="public", name="a", tags=("t",), properties={"a": "b"})
+    plans: list[str] = []
+    first_row = listing.Prepared.first
+
+    def explained(self: listing.Prepared, db: sa.Connection, values: dict[str, object]) -> object:
+        bound = tuple({**self._constants, **values}[name] for name in self._names)
+        plans.extend(row[3] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {self.text}", bound))
+        return first_row(self, db, values)
+
+    monkeypatch.setattr(listing.Prepared, "first", explained)
+    for narrowed in (
+        {},
+        {"tags": ("t",)},
+        {"filters": (PropertyIs(name="a", value="b"),)},
+        {"filters": (OneOf(field="name", values=("a",)), Between(field="size", least=1))},
+        {"filters": (TimeIs(field="updated_at", op="gt", at=image.created_at),)},
+        {"marker": image.id},
+    ):
+        registry.page(ImageQuery(viewer=who, limit=5, sort=(Sort(key, "desc"),), **narrowed))
+    tables = ("images", "image_tags", "image_properties", "image_members", "image_locations", "gt_images")
+    scans = [plan for plan in plans if plan.startswith("SCAN") and plan.split()[1] in tables]
+    assert plans
+    assert scans == []
