@@ -28,6 +28,7 @@ from glancetui.registry.sql.visibility import (
     Eyes,
     branches,
     memberships,
+    owned,
     seen_by,
     shown_to_admin,
     shown_to_anybody,
@@ -53,12 +54,14 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     marker_nulls: tuple[bool, ...] | None = None
     driver: int | None = None  # the place of the filter that is driven from
     memberships: bool = False  # what is shared with the viewer is found by its memberships
+    owns_many: bool = False  # its own community images are found among the community's, not among its own
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True):
     nothing: bool  # the viewer sees no images of the kind asked for
     candidates: tuple[FilterShape, ...]  # that a page could be driven from
     shared: bool  # there is a branch of images shared with the viewer
+    own_community: bool  # there is a branch of the viewer's own community images
 
 
 class Pages:
@@ -105,15 +108,19 @@ class Pages:
         plan = self._plan(shape)
         if plan.nothing:
             return None
-        if not plan.candidates and not plan.shared:
+        if not plan.candidates and not plan.shared and not plan.own_community:
             return shape
-        key = ("counts", plan.candidates, shape.eyes.any_member_status if plan.shared else None)
+        key = ("counts", plan, shape.eyes)
         counts = self._prepared(key, lambda: _counts_statement(plan, shape.eyes)).first(db, values)
         if counts is None:
             raise LookupError("A statement that counts gave no row.")
         least = min(zip(counts, plan.candidates, strict=False), key=lambda pair: pair[0], default=None)
         if least is None or least[0] > FEW:
-            return msgspec.structs.replace(shape, memberships=plan.shared and counts[-1] <= FEW)
+            return msgspec.structs.replace(
+                shape,
+                memberships=plan.shared and counts[-1] <= FEW,
+                owns_many=plan.own_community and counts[-1] > FEW,
+            )
         return msgspec.structs.replace(shape, driver=least[1].place) if least[0] else None
 
     def _plan(self, shape: Shape) -> _Plan:
@@ -126,6 +133,7 @@ class Pages:
                 nothing=not seen,
                 candidates=_candidates(shape),
                 shared=any(branch.memberships for branch in seen),
+                own_community=any(branch.own_community for branch in seen),
             )
         return plan
 
@@ -234,7 +242,8 @@ def _walked(shape: Shape) -> list[sa.Select[Any]]:
         if branch.memberships and shape.memberships:
             parts.append(_by_memberships(shape))
             continue
-        index = f"gt_ix_images_{branch.by}_{_index_key(shape)}"
+        by = "visibility" if branch.own_community and shape.owns_many else branch.by
+        index = f"gt_ix_images_{by}_{_index_key(shape)}"
         for segment in segments:
             part = _keys(shape).where(
                 *branch.conditions,
@@ -310,10 +319,12 @@ def _candidates(shape: Shape) -> tuple[FilterShape, ...]:
 
 
 def _counts_statement(plan: _Plan, eyes: Eyes) -> sa.Select[Any]:
-    """How many each candidate lets through, then how many memberships the viewer has; each up to FEW + 1."""
+    """How many each candidate lets through, then how many memberships or images the viewer has; each up to FEW + 1."""
     starts = [start for each in plan.candidates if (start := filters.start(each)) is not None]
     if plan.shared:
         starts.append(memberships(eyes))
+    if plan.own_community:
+        starts.append(owned(eyes))
     counts = [
         sa.select(sa.func.count())
         .select_from(start.limit(sa.literal_column(str(FEW + 1))).subquery())
