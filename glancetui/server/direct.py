@@ -53,9 +53,11 @@ class SocketBody:
             self._reading = True
         try:
             count = self._receive(buffer[: self._left])
+            self._left -= count
+            if self._left == 0:
+                self._set_low_water(1)  # the socket goes back to the connection, whose next request may be short
         finally:
             self._stop_reading()
-        self._left -= count
         return count
 
     @property
@@ -70,7 +72,7 @@ class SocketBody:
                 return
             self._closed = True
             if not self._reading:
-                self._socket.close()
+                self._let_go()
                 return
         with contextlib.suppress(OSError):  # the connection is gone already, and that has woken the thread
             self._socket.shutdown(socket.SHUT_RD)  # wakes it; it closes the descriptor as it leaves
@@ -85,7 +87,11 @@ class SocketBody:
         with self._lock:
             self._reading = False
             if self._closed:
-                self._socket.close()
+                self._let_go()
+
+    def _let_go(self) -> None:
+        self._set_low_water(1)  # the mark is the socket's, not the descriptor's
+        self._socket.close()
 
     def _receive(self, buffer: memoryview) -> int:
         while True:
