@@ -49,6 +49,18 @@ def test_bytes_after_the_body_begin_the_next_request(edge: Edge) -> None:
         sender.join()
 
 
+def test_short_request_behind_a_body_that_was_waited_for_is_noticed(edge: Edge) -> None:
+    """The receiver asks to be woken only for much; the connection must hear of little again."""
+    body, pause = os.urandom(2_000_000), threading.Event()
+    with Client(edge.port) as client:
+        client.send(head("PUT", "/upload", f"Content-Length: {len(body)}"), body[:1_000_000])
+        pause.wait(0.2)  # a sender that makes the receiver wait
+        client.send(body[1_000_000:])
+        assert client.answer()[2].decode() == digest(body)
+        client.send(head("GET", "/"))
+        assert client.answer()[2] == b"ok"
+
+
 @pytest.mark.parametrize("sizes", [[], [1], [70_000] * 3, [1] * 500, [2_500_000, 7]])
 def test_chunked_body_arrives_whole_and_the_connection_goes_on(edge: Edge, sizes: list[int]) -> None:
     chunks = [os.urandom(size) for size in sizes]
