@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,15 +66,22 @@ def test_whole_file_of_the_real_glance_is_understood(tmp_path: Path) -> None:
     assert all("has no effect here, because" in note for note in examined.notes)
 
 
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """Long values are cut in messages; these files expect theirs whole."""
+    with tempfile.TemporaryDirectory(prefix="bad") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("file", BAD, ids=[file.stem for file in BAD])
-def test_bad_file_is_refused_with_its_line(file: Path, tmp_path: Path) -> None:
-    text = file.read_text().replace("@DATA@", str(tmp_path))
-    (tmp_path / "file").touch()
-    (tmp_path / "bad.conf").write_text(text)
+def test_bad_file_is_refused_with_its_line(file: Path, short_path: Path) -> None:
+    text = file.read_text().replace("@DATA@", str(short_path))
+    (short_path / "file").touch()
+    (short_path / "bad.conf").write_text(text)
     expected = text.splitlines()[0].removeprefix("# ")
     with pytest.raises(ConfigError) as caught:
-        load([tmp_path / "bad.conf"], env={"GLANCETUI_DATA_DIR": str(tmp_path / "data")})
-    assert str(caught.value).startswith(f"{tmp_path}/bad.conf:{expected}")
+        load([short_path / "bad.conf"], env={"GLANCETUI_DATA_DIR": str(short_path / "data")})
+    assert str(caught.value).startswith(f"{short_path}/bad.conf:{expected}")
     assert "hunter2" not in str(caught.value)
     assert caught.value.line == int(expected.partition(":")[0])
 

@@ -226,7 +226,7 @@ def forget_intent(home: House, intent: Intent) -> None:
 def test_only_one_worker_looks_after_the_uploads_of_all_nodes(home: House) -> None:
     elsewhere = msgspec.structs.replace(home.worker, node="elsewhere")
     image, _ = broken(home, elsewhere, lease=0.0)
-    first, second = home.recovery(msgspec.structs.replace(home.worker, pid=1)), home.recovery()
+    first, second = home.recovery(msgspec.structs.replace(home.worker, node="third")), home.recovery()
     assert home.registry.acquire_lease("recovery", "somebody else", 60) is not None
     assert second.run_once() == Recovered()
     home.registry.release_lease("recovery", "somebody else")

@@ -105,7 +105,15 @@ def test_workers_end_with_a_supervisor_that_was_killed_and_a_successor_can_start
         first.process.wait(5)
         with running_server(tmp_path, listen=[f"127.0.0.1:{port_of(first)}"]) as second:
             assert get(second) == 200
-        assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+        # A process that has ended stays listed until whoever adopted it notices.
+        until(lambda: not any(is_running(worker) for worker in workers))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_sighup_reads_policy_and_log_level_again(tmp_path: Path) -> None:
