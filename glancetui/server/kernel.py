@@ -23,6 +23,7 @@ class FileSender:
         self._threads = threads
         self._waiter: asyncio.Future[None] | None = None
         self._gone = False
+        self._warm_until = 0  # byte up to which the file was found in memory: asking for each piece would show
         self.sent = 0
 
     async def send(self, file: BinaryIO, offset: int, count: int) -> None:
@@ -30,16 +31,15 @@ class FileSender:
         source, end = file.fileno(), offset + count
         while offset < end:
             piece = min(PIECE, end - offset)
-            sent = await self._send_piece(source, offset, piece)
-            if sent is None:
-                await self._writable()
-                continue
+            sent = await self._send_piece(source, offset, piece, end)
             if sent == 0:
                 raise EOFError(f"{file.name} ends at byte {offset}.")
-            offset += sent
-            self.sent += sent
+            offset += sent or 0
+            self.sent += sent or 0
             if sent == piece:
                 await asyncio.sleep(0)  # a fast receiver must not keep the loop from everybody else
+            else:
+                await self._writable()
 
     def give_up(self) -> None:
         """The connection is gone or is to go: `send` ends at its next step."""
@@ -54,11 +54,13 @@ class FileSender:
         """Returns when the socket takes bytes. Raises ConnectionError."""
         await self._writable()
 
-    async def _send_piece(self, source: int, offset: int, count: int) -> int | None:
+    async def _send_piece(self, source: int, offset: int, count: int, end: int) -> int | None:
         """How many bytes went; None: the socket takes none now."""
         if self._gone:
             raise ConnectionAbortedError("the receiver is gone")
-        if is_warm(source, offset, count):
+        if offset + count > self._warm_until and is_warm(source, offset, ahead := min(AHEAD, end - offset)):
+            self._warm_until = offset + ahead
+        if offset + count <= self._warm_until:
             return _sendfile(self._socket, source, offset, count)
         return await self._threads.run(_send_cold, self._socket, source, offset, count)
 
