@@ -39,7 +39,7 @@ class FileSender:
             if sent == piece:
                 await asyncio.sleep(0)  # a fast receiver must not keep the loop from everybody else
             else:
-                await self._writable()
+                await self.writable()
 
     def give_up(self) -> None:
         """The connection is gone or is to go: `send` ends at its next step."""
@@ -49,10 +49,6 @@ class FileSender:
 
     def close(self) -> None:
         os.close(self._socket)
-
-    async def writable(self) -> None:
-        """Returns when the socket takes bytes. Raises ConnectionError."""
-        await self._writable()
 
     async def _send_piece(self, source: int, offset: int, count: int, end: int) -> int | None:
         """How many bytes went; None: the socket takes none now."""
@@ -64,7 +60,8 @@ class FileSender:
             return _sendfile(self._socket, source, offset, count)
         return await self._threads.run(_send_cold, self._socket, source, offset, count)
 
-    async def _writable(self) -> None:
+    async def writable(self) -> None:
+        """Returns when the socket takes bytes. Raises ConnectionError."""
         if self._gone:
             raise ConnectionAbortedError("the receiver is gone")
         waiter = self._waiter = self._loop.create_future()
