@@ -96,9 +96,9 @@ def running(folder: Path, venv: Path, options: argparse.Namespace) -> Iterator[B
         ours = stack.enter_context(servers.glancetui(folder / "glancetui", options.workers))
         nginx = stack.enter_context(servers.nginx(folder / "nginx", served, options.workers))
         tell(f"filling both with {options.images} images")
-        seed(folder / "glance" / "glance.sqlite", options.images, "fast", folder / "glance" / "images")
+        seed(f"sqlite:///{folder}/glance/glance.sqlite", options.images, "fast", folder / "glance" / "images")
         data = folder / "glancetui" / "data"
-        seed(data / "glance.sqlite", options.images, "file", data / "images")
+        seed(f"sqlite:///{data}/glance.sqlite", options.images, "file", data / "images")
         yield Bench(
             ours=ours,
             glance=glance,
