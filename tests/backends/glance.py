@@ -22,7 +22,12 @@ from tests.backends.processes import CannotStart, free_port, process, wait_until
 #: that several projects can be had without a Keystone.
 HEADERS = "headers"
 _PIPELINE = "cors http_proxy_to_wsgi versionnegotiation context cache cachemanage rootapp"
-_COMPOSITE = "[composite:glance-api-headers]\npaste.composite_factory = glance.api:root_app_factory\n/: api\n/healthcheck: healthcheck\n"
+_COMPOSITE = """\
+[composite:glance-api-headers]
+paste.composite_factory = glance.api:root_app_factory
+/: api
+/healthcheck: healthcheck
+"""
 
 #: The file that distributions install beside the configuration; the package on PyPI has none.
 SCHEMA = {

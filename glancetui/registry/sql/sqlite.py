@@ -8,10 +8,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
@@ -84,6 +85,22 @@ def open_engine(path: Path, settings: DatabaseSettings) -> sa.Engine:
     return engine
 
 
+@contextmanager
+def looking(path: Path) -> Iterator[sa.Connection]:
+    """Reads only. A connection of `open_engine` would turn the journal of Glance's database into ours."""
+    engine = sa.create_engine(f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true", poolclass=sa.NullPool)
+    with engine.connect() as db:
+        yield db
+
+
+def hand_back(path: Path) -> None:
+    """One file again, with the journal that SQLite gives a new database; to be called when nobody has it open."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode=DELETE").close()
+    for lock in _lock_files(path):
+        lock.unlink(missing_ok=True)
+
+
 def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in _PRAGMAS:
         connection.execute(pragma).close()
@@ -132,8 +149,7 @@ class Writer:
     def __init__(self, path: Path, wait: float) -> None:
         self._wait = wait
         self._thread = threading.Lock()
-        self._turn = _open_lock(path.with_name(path.name + ".turn"))
-        self._write = _open_lock(path.with_name(path.name + ".lock"))
+        self._turn, self._write = (_open_lock(file) for file in _lock_files(path))
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -165,6 +181,10 @@ class Writer:
                 raise _busy(self._wait)
             time.sleep(nap)
             nap = min(nap * 1.5, _LONGEST_NAP)
+
+
+def _lock_files(path: Path) -> tuple[Path, Path]:
+    return path.with_name(path.name + ".turn"), path.with_name(path.name + ".lock")
 
 
 def _open_lock(path: Path) -> int:

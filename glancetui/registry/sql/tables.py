@@ -329,6 +329,16 @@ gt_leases = sa.Table(
     sa.Column("expires_at", sa.DateTime, nullable=False),
 )
 
+gt_tombstones = sa.Table(
+    "gt_tombstones",
+    metadata,
+    sa.Column("image_id", sa.String(36), primary_key=True, nullable=False),
+    sa.Column("purged_at", sa.DateTime, nullable=False),
+)
+
+#: The names of our own tables; all others are Glance's.
+OURS = frozenset(name for name in metadata.tables if name.startswith("gt_"))
+
 # -- extra indexes on Glance's tables ----------------------------------------------------------------------------------
 
 # (owner | visibility, deleted, os_hidden, sort key, tie-breakers)
