@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -83,6 +84,10 @@ class Glance:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def url_of_database(self) -> str:
+        return self.connection or f"sqlite:///{self.folder}/glance.sqlite"
+
+    @property
     def conf(self) -> Path:
         return self.folder / "etc" / "glance-api.conf"
 
@@ -93,7 +98,7 @@ class Glance:
         text = CONF.format(
             folder=self.folder,
             port=self.port,
-            connection=self.connection or f"sqlite:///{self.folder}/glance.sqlite",
+            connection=self.url_of_database,
             flavor=self.flavor,
             strict=str(self.flavor == HEADERS).lower(),
             default=default,
@@ -107,6 +112,14 @@ class Glance:
         (self.folder / "etc" / "glance-api-paste.ini").write_text(
             _COMPOSITE + paste.replace(line, f"{line}{HEADERS} = {_PIPELINE}\n")
         )
+
+    def load_metadefs(self, most: int = 4) -> None:
+        """Some of the definitions that Glance ships."""
+        folder = self.folder / "etc" / "metadefs"
+        folder.mkdir(exist_ok=True)
+        for file in sorted((self.venv / "etc/glance/metadefs").glob("*.json"))[:most]:
+            shutil.copy(file, folder)
+        self.manage("db_load_metadefs", str(folder))
 
     def manage(self, *arguments: str) -> str:
         """Raises CannotStart."""
