@@ -42,7 +42,7 @@ def upgrade(config_file: Files = None, config_dir: Folders = None, data_dir: Dat
     finally:
         database.close()
     what = "is current" if before == schema.HEAD else f"went from {before or 'empty'} to {schema.HEAD}"
-    sys.stdout.write(f"The schema of {database.path} {what}.\n")
+    sys.stdout.write(f"The schema of {database.name} {what}.\n")
 
 
 @app.command()
@@ -59,9 +59,9 @@ def check(config_file: Files = None, config_dir: Folders = None, data_dir: DataF
     for finding in damage:
         sys.stdout.write(f"{finding}\n")
     if damage:
-        sys.stderr.write(f"glancetui: {database.path} is damaged: restore it from a copy.\n")
+        sys.stderr.write(f"glancetui: {database.name} is damaged: restore it from a copy.\n")
         raise typer.Exit(1)
-    sys.stdout.write(f"{database.path} is whole, its schema is current ({schema.HEAD}).\n")
+    sys.stdout.write(f"{database.name} is whole, its schema is current ({schema.HEAD}).\n")
 
 
 @app.command()

@@ -6,13 +6,17 @@ Alembic takes half a second to import: it is touched only when there is somethin
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
 from glancetui.config.settings import DatabaseSettings
 from glancetui.errors import ConfigError
-from glancetui.registry.sql import sqlite
 from glancetui.registry.sql.database import Database
+from glancetui.registry.sql.dialect import Dialect
+from glancetui.registry.sql.mariadb import MariaDb
+from glancetui.registry.sql.postgresql import PostgreSql
+from glancetui.registry.sql.sqlite import Sqlite
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +25,13 @@ VERSION_TABLE = "gt_alembic_version"
 REVISIONS = ("0001", "0002")
 HEAD = REVISIONS[-1]
 
+_KINDS: Mapping[str, Callable[[sa.URL, DatabaseSettings], Dialect]] = {
+    "sqlite": Sqlite,
+    "mysql": MariaDb,
+    "mariadb": MariaDb,
+    "postgresql": PostgreSql,
+}
+
 
 def open_database(settings: DatabaseSettings, *, create: bool) -> Database:
     """Raises ConfigError for a URL that names no database we can use, or none that is there unless `create`."""
@@ -28,14 +39,17 @@ def open_database(settings: DatabaseSettings, *, create: bool) -> Database:
         url = sa.make_url(settings.connection)
     except sa.exc.ArgumentError as error:
         raise ConfigError("[database] connection is not a URL such as sqlite:////path/to/glance.sqlite.") from error
-    if url.get_backend_name() != "sqlite":
-        raise ConfigError(f"[database] connection names {url.get_backend_name()}; only sqlite is supported so far.")
-    path = sqlite.path_of(url)
-    if not path.exists():
+    kind = _KINDS.get(url.drivername.partition("+")[0])
+    if kind is None:
+        raise ConfigError(
+            f"[database] connection is for {url.drivername}, which is not supported: use sqlite, mysql or postgresql."
+        )
+    dialect = kind(url, settings)
+    if not dialect.exists():
         if not create:
-            raise ConfigError(f"There is no database {path}. `glancetui db upgrade` makes one.")
-        sqlite.create_file(path)
-    return Database(path, settings)
+            raise ConfigError(f"There is no database {dialect.name}. `glancetui db upgrade` makes one.")
+        dialect.create()
+    return Database(dialect)
 
 
 def prepare(database: Database, *, upgrade: bool) -> None:
@@ -46,7 +60,7 @@ def prepare(database: Database, *, upgrade: bool) -> None:
     _refuse_foreign(database, found)
     if not upgrade:
         state = "is empty" if found is None else f"has schema version {found}, this program needs {HEAD}"
-        raise ConfigError(f"The database {database.path} {state}. Run `glancetui db upgrade`.")
+        raise ConfigError(f"The database {database.name} {state}. Run `glancetui db upgrade`.")
     migrate(database)
 
 
@@ -65,14 +79,14 @@ def _version(db: sa.Connection) -> str | None:
 def _refuse_foreign(database: Database, found: str | None) -> None:
     if found is not None and found not in REVISIONS:
         raise ConfigError(
-            f"The database {database.path} has schema version {found}, which this program does not know: it was made "
+            f"The database {database.name} has schema version {found}, which this program does not know: it was made "
             "by a newer one. Upgrade glancetui."
         )
     with database.reading() as db:
         foreign = found is None and sa.inspect(db).has_table("images")
     if foreign:
         raise ConfigError(
-            f"The database {database.path} is Glance's and has not been adopted. Stop Glance, make a copy, "
+            f"The database {database.name} is Glance's and has not been adopted. Stop Glance, make a copy, "
             "then run `glancetui db adopt`."
         )
 
@@ -80,7 +94,7 @@ def _refuse_foreign(database: Database, found: str | None) -> None:
 def damage(database: Database) -> list[str]:
     """What the database's own check of its pages, indexes and references finds; empty if all is well."""
     with database.reading() as db:
-        return sqlite.damage(db)
+        return database.dialect.damage(db)
 
 
 def migrate(database: Database) -> None:
@@ -92,11 +106,11 @@ def migrate(database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", "glancetui.registry.sql:migrations")
     scripts = ScriptDirectory.from_config(config)
-    with database.writing() as db:
+    with database.writing() as db, database.dialect.migrating(db):
         before = _version(db)
         if before == HEAD:
             return
         steps = EnvironmentContext(config, scripts, fn=lambda revision, _: scripts._upgrade_revs(HEAD, revision))
         steps.configure(connection=db, version_table=VERSION_TABLE, transactional_ddl=False)
         steps.run_migrations()
-    log.info("The database %s went from schema version %s to %s.", database.path, before, HEAD)
+    log.info("The database %s went from schema version %s to %s.", database.name, before, HEAD)
