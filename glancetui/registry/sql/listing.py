@@ -303,7 +303,7 @@ def _found_by_id(shape: Shape, dialect: Dialect, ids: sa.Select[Any], seen: sa.C
 
 
 def _first_of(shape: Shape, part: sa.Select[Any]) -> sa.Select[Any]:
-    return part.order_by(*ordering(shape.sort, images.c)).limit(sa.bindparam("limit"))
+    return part.order_by(*ordering(shape.sort, part.selected_columns)).limit(sa.bindparam("limit"))
 
 
 def _marker_statement(kind: str, keys: Sequence[str]) -> sa.Select[Any]:

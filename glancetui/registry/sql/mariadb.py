@@ -8,6 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from glancetui.errors import BadRequest, Duplicate, GlancetuiError, RegistryUnavailable
 from glancetui.registry.sql.dialect import Lost, Undone
@@ -46,7 +49,7 @@ class MariaDb(ServerDialect):
             "SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
             f"SESSION sql_mode = '{_sql_mode(self.settings.mysql_sql_mode)}'",
             "SESSION time_zone = '+00:00'",
-            "SESSION group_concat_max_len = 4294967295",  # otherwise documents are cut off, without an error
+            "SESSION group_concat_max_len = 1073741824",  # otherwise documents are cut off, without an error
             f"SESSION innodb_lock_wait_timeout = {wait}",
             "SESSION optimizer_switch = 'index_merge=off'",
         ]
@@ -163,12 +166,12 @@ class MariaJson:
         self, name: sa.ColumnElement[Any], value: sa.ColumnElement[Any], where: Conditions, of: sa.Table
     ) -> sa.ColumnElement[Any]:
         member = sa.func.concat(sa.func.json_quote(name), _text(":"), _value(value))
-        return _listed("{", sa.select(_aggregate(member)).where(*where).correlate(of), "}")
+        return _listed("{", sa.select(_Aggregate(member, name)).where(*where).correlate(of), "}")
 
     def set_of(self, value: sa.ColumnElement[Any], where: Conditions, of: sa.Table) -> sa.ColumnElement[Any]:
-        exact = value.collate("utf8mb3_bin")
-        quoted = sa.func.json_quote(value).collate("utf8mb4_bin")
-        return _listed("[", sa.select(_aggregate(quoted.distinct(), exact)).where(*where).correlate(of), "]")
+        quoted = sa.func.json_quote(value).collate("utf8mb4_bin").distinct()
+        each = _Aggregate(quoted, sa.cast(value, sa.LargeBinary))  # bytes of UTF-8 sort as code points do
+        return _listed("[", sa.select(each).where(*where).correlate(of), "]")
 
     def array_of(
         self,
@@ -178,7 +181,7 @@ class MariaJson:
         of: sa.Table,
         entry: Callable[[Columns], sa.ColumnElement[Any]],
     ) -> sa.ColumnElement[Any]:
-        each = _aggregate(entry(table.c), table.c[columns[0]])
+        each = _Aggregate(entry(table.c), table.c[columns[0]])
         return _listed("[", sa.select(each).where(*where).correlate(of), "]")
 
     def embedded(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
@@ -204,9 +207,16 @@ def _value(value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     return sa.func.coalesce(value, _text("null"))
 
 
-def _aggregate(value: sa.ColumnElement[Any], order: sa.ColumnElement[Any] | None = None) -> sa.ColumnElement[Any]:
-    sorted_ = value if order is None else value.op("ORDER BY")(order)
-    return sa.func.group_concat(sorted_.op("SEPARATOR")(_text(",")))
+class _Aggregate(FunctionElement[str]):
+    """GROUP_CONCAT of the first clause in the order of the second, with commas."""
+
+    inherit_cache = True
+
+
+@compiles(_Aggregate)
+def _group_concat(element: _Aggregate, compiler: SQLCompiler, **options: Any) -> str:
+    value, order = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"GROUP_CONCAT({value} ORDER BY {order} SEPARATOR ',')"
 
 
 def _listed(opening: str, rows: sa.Select[Any], closing: str) -> sa.ColumnElement[Any]:
