@@ -47,7 +47,7 @@ def upgrade(config_file: Files = None, config_dir: Folders = None, data_dir: Dat
     finally:
         database.close()
     done = "is current" if before.kind is Kind.CURRENT else f"went from {before.version or 'empty'} to {HEAD}"
-    sys.stdout.write(f"The schema of {database.path} {done}.\n")
+    sys.stdout.write(f"The schema of {database.name} {done}.\n")
 
 
 @app.command()
@@ -57,19 +57,19 @@ def check(config_file: Files = None, config_dir: Folders = None, data_dir: DataF
     from glancetui.registry.sql.state import Kind, look
 
     wanted = settings(config_file or [], config_dir or [], data_dir)
-    path = schema.file_of(wanted)
+    name = schema.dialect_of(wanted).name
     with schema.looking(wanted) as db:
         found = look(db)
-        damage = schema.damage(db) if found.kind is Kind.CURRENT else []
     if found.kind is not Kind.CURRENT:
-        sys.stderr.write(f"glancetui: {path} is {found}. {ADVICE[found.kind.name]}\n")
+        sys.stderr.write(f"glancetui: {name} is {found}. {ADVICE[found.kind.name]}\n")
         raise typer.Exit(1)
+    damage = schema.damage(wanted)
     for finding in damage:
         sys.stdout.write(f"{finding}\n")
     if damage:
-        sys.stderr.write(f"glancetui: {path} is damaged: restore it from a copy.\n")
+        sys.stderr.write(f"glancetui: {name} is damaged: restore it from a copy.\n")
         raise typer.Exit(1)
-    sys.stdout.write(f"{path} is whole, its schema is current ({found.version}).\n")
+    sys.stdout.write(f"{name} is whole, its schema is current ({found.version}).\n")
 
 
 ADVICE = {
@@ -107,7 +107,7 @@ def adopt(
 
     wanted = settings(config_file or [], config_dir or [], data_dir)
     with schema.looking(wanted) as db:  # first, so that a database that is refused stays as it is
-        adoption, _ = adopting.plan(db)
+        adoption = adopting.plan(db)
     for image in adoption.in_flight:
         sys.stderr.write(f"glancetui: warning: image {image}: not finished by Glance.\n")
     if dry_run:
@@ -138,7 +138,7 @@ def release(
 
     wanted = settings(config_file or [], config_dir or [], data_dir)
     with schema.looking(wanted) as db:
-        released, _ = releasing.plan(db)
+        released = releasing.plan(db)
     if released.tombstones:
         sys.stderr.write(
             f"glancetui: warning: the ids of {released.tombstones} purged images go too; Glance may use them again.\n"

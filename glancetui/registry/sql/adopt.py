@@ -6,10 +6,13 @@ an adoption that was cut short is not taken for a finished one, and doing it aga
 
 from __future__ import annotations
 
+import importlib
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol, cast
 
 import msgspec
 import sqlalchemy as sa
@@ -17,8 +20,8 @@ import sqlalchemy as sa
 from glancetui.errors import ConfigError
 from glancetui.model import ImageStatus
 from glancetui.registry.sql.database import Database, utc_now
-from glancetui.registry.sql.ddl import VERSIONS, Step, indexes_of_ours, text_of, version_is
-from glancetui.registry.sql.state import GLANCES_HEAD, HEAD, VERSION_TABLE, Kind, State, look
+from glancetui.registry.sql.ddl import VERSIONS, set_version, told
+from glancetui.registry.sql.state import GLANCES_HEAD, HEAD, Kind, State, look
 from glancetui.registry.sql.tables import OURS, images, metadata, tasks
 
 log = logging.getLogger(__name__)
@@ -67,27 +70,55 @@ class Adoption(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: tuple[InFlight, ...] = ()
 
 
-def plan(db: sa.Connection) -> tuple[Adoption, Sequence[Step]]:
-    """Changes nothing. Raises ConfigError for a database that cannot be adopted."""
-    state = look(db)
-    _refuse(state)
-    _compare_tables(db)
-    steps = list(_steps(db, state))
-    statements = tuple(text_of(step, db.dialect) for step in steps)
-    return Adoption(state=state, statements=statements, in_flight=tuple(_in_flight(db))), steps
+def plan(db: sa.Connection) -> Adoption:
+    """What adopting would do; changes nothing. Raises ConfigError for a database that cannot be adopted."""
+    return _adoption(db, run=False)
 
 
 def adopt(database: Database, *, force: bool = False) -> Adoption:
     """All or nothing, or on MariaDB and MySQL resumable. Raises ConfigError with the reason; without `force` also where
     Glance may still be writing."""
-    with database.writing() as db:
-        adoption, steps = plan(db)
+    with database.writing() as db, database.dialect.migrating(db):
         if not force:
-            refuse_recent(adoption)
-        for step in steps:
-            db.execute(step)
-    log.info("Adopted the database of Glance, schema revision %s: %d statements.", GLANCES_HEAD, len(steps))
-    return adoption
+            refuse_recent(plan(db))
+        done = _adoption(db, run=True)
+    log.info("Adopted the database of Glance, schema revision %s: %d statements.", GLANCES_HEAD, len(done.statements))
+    return done
+
+
+def _adoption(db: sa.Connection, *, run: bool) -> Adoption:
+    state = look(db)
+    _refuse(state)
+    _compare_tables(db)
+    in_flight = tuple(_in_flight(db))
+    return Adoption(state=state, statements=told(db, lambda: _make(db), run=run), in_flight=in_flight)
+
+
+def _make(db: sa.Connection) -> None:
+    """Our migrations, which pass over what is there: Glance's tables, and what an earlier attempt made."""
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+
+    with Operations.context(MigrationContext.configure(db)):
+        for migration in migrations():
+            migration.upgrade()
+    set_version(db, VERSIONS, HEAD)
+
+
+class Migration(Protocol):
+    revision: str
+
+    def upgrade(self) -> None: ...
+
+
+def migrations() -> list[Migration]:
+    """In order."""
+    folder = Path(__file__).parent / "migrations" / "versions"
+    names = sorted(file.stem for file in folder.glob("v*.py"))
+    return [
+        cast("Migration", importlib.import_module(f"glancetui.registry.sql.migrations.versions.{name}"))
+        for name in names
+    ]
 
 
 def refuse_recent(adoption: Adoption, now: datetime | None = None) -> None:
@@ -153,29 +184,8 @@ def _compare_tables(db: sa.Connection) -> None:
             )
 
 
-def _steps(db: sa.Connection, state: State) -> Iterator[Step]:
-    """What is missing of ours; the version last."""
-    present = indexes_of_ours(db)
-    for name in sorted(OURS - state.tables):
-        table = metadata.tables[name]
-        yield sa.schema.CreateTable(table)
-        yield from (sa.schema.CreateIndex(index) for index in sorted(table.indexes, key=_name))
-    for table in metadata.sorted_tables:
-        for index in sorted(table.indexes, key=_name):
-            known = _name(index).startswith("gt_") or (table.name in OURS and table.name in state.tables)
-            if known and _name(index) not in present.get(table.name, set()):
-                yield sa.schema.CreateIndex(index)
-    if VERSION_TABLE not in state.tables:
-        yield sa.schema.CreateTable(VERSIONS)
-    yield version_is(VERSIONS, HEAD)
-
-
 def _in_flight(db: sa.Connection) -> Iterator[InFlight]:
     for image_id, status, since in db.execute(_IN_FLIGHT).tuples():
         yield InFlight(image_id, status, since)
     for image_id, status, since in db.execute(_RUNNING_TASKS).tuples():
         yield InFlight(image_id, f"a task is {status}", since)
-
-
-def _name(index: sa.Index) -> str:
-    return str(index.name)

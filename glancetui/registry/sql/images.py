@@ -12,8 +12,9 @@ from sqlalchemy import exc
 from glancetui.errors import Duplicate, LimitExceeded, NotFound
 from glancetui.model import Image, ImageStatus
 from glancetui.registry.interface import ImageChange, NewImage, Seen
-from glancetui.registry.sql import outbox, sqlite
+from glancetui.registry.sql import outbox
 from glancetui.registry.sql.change import Change
+from glancetui.registry.sql.expressions import live
 from glancetui.registry.sql.tables import (
     gt_tombstones,
     image_locations,
@@ -36,23 +37,23 @@ _PROPERTIES = sa.select(image_properties.c.name, image_properties.c.value, image
 _SET_PROPERTY = sa.update(image_properties).where(
     image_properties.c.image_id == sa.bindparam("of_image"), image_properties.c.name == sa.bindparam("named")
 )
-_TAGS = sa.select(image_tags.c.value).where(image_tags.c.image_id == sa.bindparam("image_id"), sqlite.live(image_tags))
+_TAGS = sa.select(image_tags.c.value).where(image_tags.c.image_id == sa.bindparam("image_id"), live(image_tags))
 _DROP_TAG = sa.update(image_tags).where(
     image_tags.c.image_id == sa.bindparam("of_image"),
     image_tags.c.value == sa.bindparam("tag"),
-    sqlite.live(image_tags),
+    live(image_tags),
 )
 _DROP_ALL = [
-    sa.update(table).where(table.c.image_id == sa.bindparam("of_image"), sqlite.live(table))
+    sa.update(table).where(table.c.image_id == sa.bindparam("of_image"), live(table))
     for table in (image_properties, image_tags, image_members)
 ]
 _DROP_LOCATIONS = sa.update(image_locations).where(
-    image_locations.c.image_id == sa.bindparam("of_image"), sqlite.live(image_locations)
+    image_locations.c.image_id == sa.bindparam("of_image"), live(image_locations)
 )
 _BYTES_STORED = (
     sa.select(sa.func.sum(images.c.size))
     .select_from(images.join(image_locations, image_locations.c.image_id == images.c.id))
-    .where(images.c.deleted == sa.false(), sqlite.live(image_locations))
+    .where(images.c.deleted == sa.false(), live(image_locations))
 )
 _BYTES_STORED_BY = {
     True: _BYTES_STORED.where(images.c.owner.is_(None)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,13 +62,11 @@ def _batches(database: Database, table: sa.Table, before: datetime, most: int, n
     left = most
     while left:
         size = BATCH if left < 0 else min(BATCH, left)
-        with database.writing() as db:
-            ids = list(db.execute(_old(before)[table].limit(size)).scalars())
-            _remove(db, table, ids, now)
-        yield len(ids)
-        if len(ids) < size:
+        removed = database.write(partial(_remove_some, table=table, before=before, most=size, now=now))
+        yield removed
+        if removed < size:
             return
-        left -= len(ids) if left > 0 else 0
+        left -= removed if left > 0 else 0
 
 
 def _old(before: datetime) -> Mapping[sa.Table, sa.Select[Any]]:
@@ -94,6 +93,12 @@ def _owing() -> sa.ColumnElement[bool]:
     owed = sa.exists().where(gt_outbox.c.image_id == images.c.id)
     begun = sa.exists().where(gt_intents.c.image_id == images.c.id)
     return sa.or_(pending, owed, begun)
+
+
+def _remove_some(db: sa.Connection, *, table: sa.Table, before: datetime, most: int, now: datetime) -> int:
+    ids = list(db.execute(_old(before)[table].limit(most)).scalars())
+    _remove(db, table, ids, now)
+    return len(ids)
 
 
 def _remove(db: sa.Connection, table: sa.Table, ids: Sequence[object], now: datetime) -> None:

@@ -7,24 +7,15 @@ the rest.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
 
 import msgspec
 import sqlalchemy as sa
 
 from glancetui.errors import ConfigError
 from glancetui.registry.sql.database import Database, utc_now
-from glancetui.registry.sql.ddl import (
-    GLANCES_VERSIONS,
-    Step,
-    drop_index,
-    drop_table,
-    indexes_of_ours,
-    text_of,
-    version_is,
-)
-from glancetui.registry.sql.state import GLANCES_HEAD, GLANCES_VERSION_TABLE, VERSION_TABLE, Kind, State, look
-from glancetui.registry.sql.tables import OURS, gt_intents, gt_leases, gt_outbox, gt_tombstones
+from glancetui.registry.sql.ddl import GLANCES_VERSIONS, drop_index, drop_table, indexes_of_ours, set_version, told
+from glancetui.registry.sql.state import GLANCES_HEAD, VERSION_TABLE, Kind, State, look
+from glancetui.registry.sql.tables import gt_intents, gt_leases, gt_outbox, gt_tombstones
 
 log = logging.getLogger(__name__)
 
@@ -46,34 +37,35 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     workers: tuple[str, ...] = ()  # that gave a sign of life lately
 
 
-def plan(db: sa.Connection) -> tuple[Release, Sequence[Step]]:
-    """Changes nothing. Raises ConfigError for a database that has nothing of ours, or what a newer program made."""
-    state = look(db)
-    if state.kind not in {Kind.CURRENT, Kind.OLDER, Kind.HALF_ADOPTED}:
-        raise ConfigError(f"There is nothing here to release: the database is {state}.")
-    steps = list(_steps(db, state))
-    release = Release(
-        state=state,
-        statements=tuple(text_of(step, db.dialect) for step in steps),
-        tombstones=_count(db, state, gt_tombstones),
-        uploads=_count(db, state, gt_intents),
-        removals=_count(db, state, gt_outbox),
-        workers=_workers(db, state),
-    )
-    return release, steps
+def plan(db: sa.Connection) -> Release:
+    """What releasing would do; changes nothing. Raises ConfigError for a database that has nothing of ours, or what a
+    newer program made."""
+    return _release(db, run=False)
 
 
 def release(database: Database, *, force: bool = False) -> Release:
     """All or nothing, or on MariaDB and MySQL resumable. Raises ConfigError; without `force` also where the service
     works, or has left work undone that only our tables speak of."""
-    with database.writing() as db:
-        planned, steps = plan(db)
+    with database.writing() as db, database.dialect.migrating(db):
         if not force:
-            refuse_undone(planned)
-        for step in steps:
-            db.execute(step)
-    log.info("Released the database to Glance: %d statements.", len(steps))
-    return planned
+            refuse_undone(plan(db))
+        done = _release(db, run=True)
+    log.info("Released the database to Glance: %d statements.", len(done.statements))
+    return done
+
+
+def _release(db: sa.Connection, *, run: bool) -> Release:
+    state = look(db)
+    if state.kind not in {Kind.CURRENT, Kind.OLDER, Kind.HALF_ADOPTED}:
+        raise ConfigError(f"There is nothing here to release: the database is {state}.")
+    lost = {
+        "tombstones": _count(db, state, gt_tombstones),
+        "uploads": _count(db, state, gt_intents),
+        "removals": _count(db, state, gt_outbox),
+    }
+    workers = _workers(db, state)
+    statements = told(db, lambda: _remove(db, state), run=run)
+    return Release(state=state, statements=statements, workers=workers, **lost)
 
 
 def refuse_undone(planned: Release) -> None:
@@ -91,18 +83,17 @@ def refuse_undone(planned: Release) -> None:
         )
 
 
-def _steps(db: sa.Connection, state: State) -> Iterator[Step]:
+def _remove(db: sa.Connection, state: State) -> None:
     ours = sorted(name for name in state.tables if name.startswith("gt_"))
+    if not state.glance:  # the tables were made by us, not by Glance
+        set_version(db, GLANCES_VERSIONS, GLANCES_HEAD)
     if VERSION_TABLE in ours:
-        yield drop_table(VERSION_TABLE)
-    for table, names in sorted(indexes_of_ours(db).items()):
-        if table not in OURS:
-            yield from (drop_index(name, table) for name in sorted(names))
-    yield from (drop_table(name) for name in ours if name != VERSION_TABLE)
-    if not state.glance:  # made by us, not by Glance
-        if GLANCES_VERSION_TABLE not in state.tables:
-            yield sa.schema.CreateTable(GLANCES_VERSIONS)
-        yield version_is(GLANCES_VERSIONS, GLANCES_HEAD)
+        drop_table(db, VERSION_TABLE)
+    for table, index in list(indexes_of_ours(db)):
+        drop_index(db, table, index)
+    for name in ours:
+        if name != VERSION_TABLE:
+            drop_table(db, name)
 
 
 def _count(db: sa.Connection, state: State, table: sa.Table) -> int:

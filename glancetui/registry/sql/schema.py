@@ -6,41 +6,52 @@ Alembic takes half a second to import: it is touched only when there is somethin
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 import sqlalchemy as sa
 
 from glancetui.config.settings import DatabaseSettings
 from glancetui.errors import ConfigError
-from glancetui.registry.sql import sqlite
-from glancetui.registry.sql.database import Database, explained
+from glancetui.registry.sql.database import Database
+from glancetui.registry.sql.dialect import Dialect
+from glancetui.registry.sql.mariadb import MariaDb
+from glancetui.registry.sql.postgresql import PostgreSql
+from glancetui.registry.sql.sqlite import Sqlite
 from glancetui.registry.sql.state import HEAD, VERSION_TABLE, Kind, State, look
 
 log = logging.getLogger(__name__)
 
+_KINDS: Mapping[str, Callable[[sa.URL, DatabaseSettings], Dialect]] = {
+    "sqlite": Sqlite,
+    "mysql": MariaDb,
+    "mariadb": MariaDb,
+    "postgresql": PostgreSql,
+}
+
 
 def open_database(settings: DatabaseSettings, *, create: bool) -> Database:
     """Raises ConfigError for a URL that names no database we can use, or none that is there unless `create`."""
-    path = file_of(settings, create=create)
-    return Database(path, settings)
+    dialect = dialect_of(settings)
+    if not dialect.exists():
+        if not create:
+            raise ConfigError(f"There is no database {dialect.name}. `glancetui db upgrade` makes one.")
+        dialect.create()
+    return Database(dialect)
 
 
-def file_of(settings: DatabaseSettings, *, create: bool = False) -> Path:
-    """Raises ConfigError as `open_database`."""
+def dialect_of(settings: DatabaseSettings) -> Dialect:
+    """Raises ConfigError for a URL that names no database we can use."""
     try:
         url = sa.make_url(settings.connection)
     except sa.exc.ArgumentError as error:
         raise ConfigError("[database] connection is not a URL such as sqlite:////path/to/glance.sqlite.") from error
-    if url.get_backend_name() != "sqlite":
-        raise ConfigError(f"[database] connection names {url.get_backend_name()}; only sqlite is supported so far.")
-    path = sqlite.path_of(url)
-    if not path.exists():
-        if not create:
-            raise ConfigError(f"There is no database {path}. `glancetui db upgrade` makes one.")
-        sqlite.create_file(path)
-    return path
+    kind = _KINDS.get(url.drivername.partition("+")[0])
+    if kind is None:
+        raise ConfigError(
+            f"[database] connection is for {url.drivername}, which is not supported: use sqlite, mysql or postgresql."
+        )
+    return kind(url, settings)
 
 
 def prepare(database: Database, *, upgrade: bool, adopt: bool = False) -> None:
@@ -51,21 +62,21 @@ def prepare(database: Database, *, upgrade: bool, adopt: bool = False) -> None:
             return
         case Kind.NEWER:
             raise ConfigError(
-                f"The database {database.path} has schema version {found.version}, which this program does not know: "
+                f"The database {database.name} has schema version {found.version}, which this program does not know: "
                 "it was made by a newer one. Upgrade glancetui."
             )
         case Kind.FOREIGN:
-            raise ConfigError(f"The database {database.path} is {found}. Give the service one of its own.")
+            raise ConfigError(f"The database {database.name} is {found}. Give the service one of its own.")
         case Kind.GLANCE | Kind.HALF_ADOPTED:
             if not adopt:
                 raise ConfigError(
-                    f"The database {database.path} is {found}. Stop Glance, make a copy, then run `glancetui db adopt`."
+                    f"The database {database.name} is {found}. Stop Glance, make a copy, then run `glancetui db adopt`."
                 )
             _adopt(database)
             return
     if not upgrade:
         what = "is empty" if found.kind is Kind.EMPTY else f"has schema version {found.version}, not {HEAD}"
-        raise ConfigError(f"The database {database.path} {what}. Run `glancetui db upgrade`.")
+        raise ConfigError(f"The database {database.name} {what}. Run `glancetui db upgrade`.")
     migrate(database)
 
 
@@ -90,18 +101,26 @@ def looking(settings: DatabaseSettings) -> Iterator[sa.Connection]:
 
     Raises ConfigError if there is none.
     """
-    with explained(), sqlite.looking(file_of(settings)) as db:
-        yield db
+    dialect = dialect_of(settings)
+    if not dialect.exists():
+        raise ConfigError(f"There is no database {dialect.name}. `glancetui db upgrade` makes one.")
+    database = Database(dialect.for_looking())
+    try:
+        with database.glancing() as db:
+            yield db
+    finally:
+        database.close()
 
 
 def hand_back(settings: DatabaseSettings) -> None:
     """After a release, with the database closed: leave nothing of ours beside it."""
-    sqlite.hand_back(file_of(settings))
+    dialect_of(settings).hand_back()
 
 
-def damage(db: sa.Connection) -> list[str]:
+def damage(settings: DatabaseSettings) -> list[str]:
     """What the database's own check of its pages, indexes and references finds; empty if all is well."""
-    return sqlite.damage(db)
+    with looking(settings) as db:
+        return dialect_of(settings).damage(db)
 
 
 def migrate(database: Database, to: str = HEAD) -> None:
@@ -113,11 +132,11 @@ def migrate(database: Database, to: str = HEAD) -> None:
     config = Config()
     config.set_main_option("script_location", "glancetui.registry.sql:migrations")
     scripts = ScriptDirectory.from_config(config)
-    with database.writing() as db:
+    with database.writing() as db, database.dialect.migrating(db):
         before = look(db).version
         if before == to:
             return
         steps = EnvironmentContext(config, scripts, fn=lambda revision, _: scripts._upgrade_revs(to, revision))
         steps.configure(connection=db, version_table=VERSION_TABLE, transactional_ddl=False)
         steps.run_migrations()
-    log.info("The database %s went from schema version %s to %s.", database.path, before, to)
+    log.info("The database %s went from schema version %s to %s.", database.name, before, to)

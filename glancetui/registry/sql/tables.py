@@ -5,9 +5,14 @@ On Glance's tables we add indexes and nothing else, so that Glance can be pointe
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 metadata = sa.MetaData()
+
+#: As Glance's tables are. Its three-byte UTF-8 has no room for characters beyond the Basic Multilingual Plane.
+ON_MYSQL: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb3"}
 
 BigSize = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

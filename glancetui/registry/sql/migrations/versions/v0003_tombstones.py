@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import op
+
+from glancetui.registry.sql.migrations.steps import create_table
 
 revision = "0003"
 down_revision = "0002"
@@ -12,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_table(
+    create_table(
         "gt_tombstones",
         sa.Column("image_id", sa.String(length=36), nullable=False),
         sa.Column("purged_at", sa.DateTime(), nullable=False),
