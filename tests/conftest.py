@@ -16,3 +16,10 @@ def serving(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts services with the options of `running_server`; all of them end with the test."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(running_server(tmp_path, **options))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Figures that tests recorded, so that a run shows how much it compared."""
+    passed = terminalreporter.getreports("passed")
+    for name, value in (each for report in passed if report.when == "call" for each in report.user_properties):
+        terminalreporter.write_line(f"{name}: {value}")

@@ -104,7 +104,12 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
     connection: str  # SQLAlchemy URL; may hold a password: never shown whole
     max_pool_size: int = 5
     max_overflow: int = 10
-    busy_seconds: float = 30.0  # bounded wait for SQLite's one writer
+    pool_timeout: float | None = None  # seconds to wait for a connection of the pool; None: busy_seconds
+    connection_recycle_time: int = 3600  # seconds after which a connection to a server is replaced
+    connection_parameters: str = ""  # appended to the URL's
+    mysql_sql_mode: str = "TRADITIONAL"
+    mysql_wsrep_sync_wait: int | None = None
+    busy_seconds: float = 30.0  # bounded wait for other writers
     upgrade: bool = False
     adopt: bool = False
 

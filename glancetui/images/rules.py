@@ -76,7 +76,10 @@ class Images:
         return ImagePage(images=self._allowed(caller, images), next_marker=next_marker)
 
     def shown_locations(self, caller: Caller, image: Image) -> tuple[ImageLocation, ...]:
-        """The locations that the caller may be told of; none where `get_image_location` refuses."""
+        """The locations that the caller may be told of; none where `get_image_location` refuses, and none of a
+        deactivated image but to an administrator."""
+        if image.status == ImageStatus.DEACTIVATED and not caller.is_admin:
+            return ()
         if not image.locations or not self._policy.allows("get_image_location", caller, target_of(caller, image)):
             return ()
         return image.locations

@@ -179,37 +179,23 @@ def passes(row: Row, wanted: Filter) -> bool:
 # -- the registry ------------------------------------------------------------------------------------------------------
 
 
-def stored(folder: Path, rows: Sequence[Row]) -> None:
+def stored(place: Place, rows: Sequence[Row]) -> None:
     """Written as another program would, so that every state can occur."""
-    db = sqlite3.connect(folder / "glance.sqlite")
-    for row in rows:
-        columns = {name: getattr(row, name) for name in row.__struct_fields__}
-        tags, properties, members = (columns.pop(name) for name in ("tags", "properties", "members"))
-        columns |= {name: text(columns[name]) for name in ("created_at", "updated_at")}
-        columns |= {"deleted": 0, "min_disk": 0}
-        marks = ", ".join("?" * len(columns))
-        db.execute(f"INSERT INTO images ({', '.join(columns)}) VALUES ({marks})", list(columns.values()))
-        now = text(T0)
-        for tag in tags:
-            db.execute("INSERT INTO image_tags VALUES (NULL, ?, ?, ?, NULL, NULL, 0)", (row.id, tag, now))
-        db.execute("INSERT INTO image_tags VALUES (NULL, ?, 't1', ?, NULL, ?, 1)", (row.id, now, now))
-        for name, value in properties.items():
-            sql = "INSERT INTO image_properties VALUES (NULL, ?, ?, ?, ?, NULL, NULL, 0)"
-            db.execute(sql, (row.id, name, value, now))
-        for name in {"k1", "k2"} - set(properties):
-            sql = "INSERT INTO image_properties VALUES (NULL, ?, ?, 'v1', ?, NULL, NULL, 1)"
-            db.execute(sql, (row.id, name, now))
-        for member, status in members.items():
-            sql = "INSERT INTO image_members VALUES (NULL, ?, ?, 0, ?, NULL, NULL, 0, ?)"
-            db.execute(sql, (row.id, member, now, status))
-        sql = "INSERT INTO image_members VALUES (NULL, ?, 'p', 0, ?, NULL, ?, 1, 'accepted')"
-        db.execute(sql, (row.id, now, now))
-    db.commit()
-    db.close()
-
-
-def text(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat(" ", "microseconds")
+    with place.connected() as db:
+        for row in rows:
+            columns = {name: getattr(row, name) for name in row.__struct_fields__}
+            tags, properties, members = (columns.pop(name) for name in ("tags", "properties", "members"))
+            db.execute(sa.insert(tables.images), columns | {"deleted": False, "min_disk": 0})
+            lost = {"image_id": row.id, "created_at": T0, "deleted": True, "deleted_at": T0}
+            live = lost | {"deleted": False, "deleted_at": None}
+            some = [live | {"value": tag} for tag in tags] + [lost | {"value": "t1"}]
+            db.execute(sa.insert(tables.image_tags), some)
+            some = [live | {"name": name, "value": value} for name, value in properties.items()]
+            some += [lost | {"name": name, "value": "v1"} for name in {"k1", "k2"} - set(properties)]
+            db.execute(sa.insert(tables.image_properties), some)
+            no = {"can_share": False}
+            some = [live | no | {"member": member, "status": status} for member, status in members.items()]
+            db.execute(sa.insert(tables.image_members), [*some, lost | no | {"member": "p", "status": "accepted"}])
 
 
 def walked(registry: SqlRegistry, query: ImageQuery) -> list[str]:
@@ -232,17 +218,16 @@ def walked(registry: SqlRegistry, query: ImageQuery) -> list[str]:
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_walking_the_pages_yields_each_image_once_in_order(
-    few_images: int, empty: Path, rows: list[Row], queries: list[ImageQuery]
+    few_images: int, place: Place, rows: list[Row], queries: list[ImageQuery]
 ) -> None:
-    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+    fresh(place)
+    stored(place, held(place, rows))
+    registry = place.open()
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(listing, "FEW", few_images)  # 0: what some image has is never few
-        folder = Path(name)
-        shutil.copy(empty, folder)
-        stored(folder, rows)
-        registry = open_registry(making.settings(folder), "n")
         try:
             for query in queries:
-                assert walked(registry, query) == expected(rows, query), query
+                assert walked(registry, query) == expected(place, held(place, rows), query), query
         finally:
             registry.close()
 

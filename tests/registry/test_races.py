@@ -18,6 +18,7 @@ from glancetui.errors import Conflict, Duplicate, LimitExceeded, RegistryUnavail
 from glancetui.registry.interface import ImageChange, ImageQuery
 from glancetui.registry.sql import SqlRegistry, open_registry, schema
 from tests.registry.making import ACTOR, ADMIN, begun, made, published, seen, settings
+from tests.registry.places import Place
 
 WRITERS = 32
 
@@ -88,12 +89,11 @@ def test_quotas_hold_however_many_come_at_once(registry: SqlRegistry) -> None:
 
 COUNTING = """
 import sys
-from pathlib import Path
 from glancetui.errors import Stale
 from glancetui.registry.interface import ImageChange
-from glancetui.registry.sql import open_registry
-from tests.registry.making import ACTOR, ADMIN, seen, settings
-registry = open_registry(settings(Path(sys.argv[1])), "n")
+from tests.registry.making import ACTOR, ADMIN, seen
+from tests.registry.places import Place
+registry = Place(kind="", url=sys.argv[1]).open()
 done = 0
 while done < int(sys.argv[3]):
     image = registry.image(sys.argv[2], ADMIN)
@@ -105,9 +105,9 @@ while done < int(sys.argv[3]):
 """
 
 
-def test_processes_that_count_together_lose_no_step(registry: SqlRegistry, tmp_path: Path) -> None:
+def test_processes_that_count_together_lose_no_step(registry: SqlRegistry, place: Place) -> None:
     image = made(registry)
-    words = [sys.executable, "-c", COUNTING, str(tmp_path), image.id, "20"]
+    words = [sys.executable, "-c", COUNTING, place.url, image.id, "20"]
     children = [subprocess.Popen(words) for _ in range(4)]
     assert [child.wait(60) for child in children] == [0] * 4
     assert registry.image(image.id, ADMIN).min_ram == 80
@@ -115,11 +115,10 @@ def test_processes_that_count_together_lose_no_step(registry: SqlRegistry, tmp_p
 
 WRITING = """
 import sys
-from pathlib import Path
 from glancetui.registry.interface import ImageChange
-from glancetui.registry.sql import open_registry
-from tests.registry.making import ACTOR, active, begun, made, seen, settings
-registry = open_registry(settings(Path(sys.argv[1])), "n")
+from tests.registry.making import ACTOR, active, begun, made, seen
+from tests.registry.places import Place
+registry = Place(kind="", url=sys.argv[1]).open()
 while True:
     image = made(registry, properties={"a": "b", "c": "d"}, tags=("x", "y"))
     print(image.id, flush=True)
@@ -129,11 +128,10 @@ while True:
 """
 
 
-def test_a_kill_at_any_moment_leaves_a_whole_database_with_all_that_was_acknowledged(tmp_path: Path) -> None:
-    open_registry(settings(tmp_path), "n").close()
+def test_a_kill_at_any_moment_leaves_a_whole_database_with_all_that_was_acknowledged(place: Place) -> None:
     told: list[str] = []
     for round_ in range(4):
-        child = subprocess.Popen([sys.executable, "-c", WRITING, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        child = subprocess.Popen([sys.executable, "-c", WRITING, place.url], stdout=subprocess.PIPE, text=True)
         assert child.stdout is not None
         told.append(child.stdout.readline().strip())
         time.sleep(0.05 + 0.037 * round_)  # any moment will do; this is not a wait for something
@@ -141,7 +139,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_database_with_all_that_was_acknowle
         told += child.stdout.read().split()
         child.wait()
         child.stdout.close()
-    registry = open_registry(settings(tmp_path), "n")
+    registry = place.open()
     assert schema.damage(registry._database) == []
     for image_id in told:
         image = registry.image(image_id, ADMIN)

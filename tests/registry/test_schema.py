@@ -172,7 +172,8 @@ def test_a_database_of_a_newer_program_is_refused(registry: SqlRegistry, tmp_pat
     [
         ("sqlite:////nowhere/at/all/glance.sqlite", "folder"),
         ("sqlite://", "names no file"),
-        ("mysql+pymysql://glance:secret@db/glance", "only sqlite"),
+        ("oracle://glance:secret@db/glance", "not supported"),
+        ("mysql+pymysql://glance:secret@db", "names no database"),
         ("no url", "not a URL"),
     ],
 )

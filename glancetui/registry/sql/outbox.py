@@ -11,15 +11,15 @@ import sqlalchemy as sa
 
 from glancetui.model import Location
 from glancetui.registry.interface import OutboxEntry
-from glancetui.registry.sql import sqlite
 from glancetui.registry.sql.change import Change
+from glancetui.registry.sql.expressions import live
 from glancetui.registry.sql.tables import gt_outbox, image_locations
 
 DELETE_OBJECT = "delete-object"
 
 _OWED = sa.select(image_locations.c.value, image_locations.c.meta_data).where(
     image_locations.c.image_id == sa.bindparam("image_id"),
-    sqlite.live(image_locations),
+    live(image_locations),
     image_locations.c.status != sa.literal_column("'deleted'"),
 )
 _ADD = sa.insert(gt_outbox)

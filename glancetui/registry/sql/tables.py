@@ -5,9 +5,14 @@ On Glance's tables we add indexes and nothing else, so that Glance can be pointe
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 metadata = sa.MetaData()
+
+#: As Glance's tables are. Its three-byte UTF-8 has no room for characters beyond the Basic Multilingual Plane.
+ON_MYSQL: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb3"}
 
 BigSize = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -328,6 +333,16 @@ gt_leases = sa.Table(
     sa.Column("fence", sa.Integer, nullable=False),
     sa.Column("expires_at", sa.DateTime, nullable=False),
 )
+
+gt_tombstones = sa.Table(
+    "gt_tombstones",
+    metadata,
+    sa.Column("image_id", sa.String(36), primary_key=True, nullable=False),
+    sa.Column("purged_at", sa.DateTime, nullable=False),
+)
+
+#: The names of our own tables; all others are Glance's.
+OURS = frozenset(name for name in metadata.tables if name.startswith("gt_"))
 
 # -- extra indexes on Glance's tables ----------------------------------------------------------------------------------
 

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from glancetui.errors import Conflict, Gone, RegistryUnavailable, Stale
 from glancetui.model import Image, ImageStatus
 from glancetui.registry.interface import Intent, Published, Seen
-from glancetui.registry.sql import sqlite
 from glancetui.registry.sql.change import Change
-from glancetui.registry.sql.documents import decode_images, document
+from glancetui.registry.sql.documents import decode_images, document, joined
+from glancetui.registry.sql.expressions import live, same_text, walk_index
 from glancetui.registry.sql.images import NO_BYTES
 from glancetui.registry.sql.tables import gt_images, gt_intents, gt_outbox, image_locations, images
 
@@ -51,8 +51,8 @@ _OF_OBJECT = (
 _LOCATION_OF_URL = (
     sa.select(image_locations.c.id)
     .where(
-        image_locations.c.value == sa.bindparam("url"),
-        sqlite.live(image_locations),
+        same_text(image_locations.c.value, sa.bindparam("url")),
+        live(image_locations),
         image_locations.c.status != sa.literal_column("'deleted'"),
     )
     .limit(1)
@@ -61,17 +61,18 @@ _OWED = sa.select(gt_outbox.c.id).where(gt_outbox.c.url == sa.bindparam("url")).
 _VISIBILITIES: list[sa.ColumnElement[str]] = [
     sa.literal_column(f"'{kind}'") for kind in ("private", "shared", "public", "community")
 ]
-_STUCK = (
+_STUCK = walk_index(
     sa.select(images.c.id)
     .where(
         images.c.visibility.in_(_VISIBILITIES),
         images.c.deleted == sa.false(),
-        images.c.os_hidden.in_([sa.literal_column("0"), sa.literal_column("1")]),
+        images.c.os_hidden.in_([sa.false(), sa.true()]),
         images.c.status == sa.literal_column("'saving'"),
         ~sa.select(gt_intents.c.id).where(gt_intents.c.image_id == images.c.id).correlate(images).exists(),
     )
-    .limit(sa.bindparam("most"))
-    .with_hint(images, "INDEXED BY gt_ix_images_visibility_status", "sqlite")
+    .limit(sa.bindparam("most")),
+    images,
+    "gt_ix_images_visibility_status",
 ).subquery("stuck")
 _STUCK_IMAGES = sa.select(document()).select_from(
     _STUCK.join(images, images.c.id == _STUCK.c.id).outerjoin(gt_images, gt_images.c.image_id == images.c.id)
@@ -166,7 +167,7 @@ def of_owner(db: sa.Connection, owner: str) -> Sequence[Intent]:
 
 def stuck(db: sa.Connection, limit: int) -> Sequence[Image]:
     rows = db.execute(_STUCK_IMAGES, {"most": limit})
-    return decode_images(f"[{','.join(row[0] for row in rows)}]")
+    return decode_images(joined(rows.fetchall()))
 
 
 def knows_object(db: sa.Connection, store: str, object_id: str, url: str) -> bool:

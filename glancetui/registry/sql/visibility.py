@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 import sqlalchemy as sa
 
-from glancetui.registry.sql import sqlite
+from glancetui.registry.sql.expressions import live, walk_index
 from glancetui.registry.sql.tables import image_members, images
 
 Condition = sa.ColumnElement[bool]
@@ -109,7 +109,7 @@ def _others(kind: str) -> Branch:
 
 
 def _shared_with_me(eyes: Eyes) -> Branch:
-    member = _member_of_image(sqlite.walk_index(_membership(eyes), image_members, _BY_IMAGE))
+    member = _member_of_image(walk_index(_membership(eyes), image_members, _BY_IMAGE))
     return Branch(
         by="visibility",
         conditions=(_is("shared"), _NOT_MINE, member),
@@ -119,7 +119,7 @@ def _shared_with_me(eyes: Eyes) -> Branch:
 
 def memberships(eyes: Eyes) -> sa.Select[Any]:
     """The ids of images that the project is a member of."""
-    return sqlite.walk_index(_membership(eyes), image_members, "gt_ix_image_members_member")
+    return walk_index(_membership(eyes), image_members, "gt_ix_image_members_member")
 
 
 def _membership(eyes: Eyes) -> sa.Select[Any]:
@@ -148,8 +148,8 @@ def shown_to_admin() -> Condition:
 
 def shown_to_project() -> Condition:
     """By id a project also sees community images, and those shared with it whatever it answered."""
-    anyhow = sa.select(image_members.c.id).where(image_members.c.member == PROJECT, sqlite.live(image_members))
-    member = _member_of_image(sqlite.walk_index(anyhow, image_members, _BY_IMAGE))
+    anyhow = sa.select(image_members.c.id).where(image_members.c.member == PROJECT, live(image_members))
+    member = _member_of_image(walk_index(anyhow, image_members, _BY_IMAGE))
     return sa.and_(
         shown_to_admin(),
         sa.or_(_MINE, _is("public"), _is("community"), sa.and_(_is("shared"), member)),

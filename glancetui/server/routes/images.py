@@ -35,6 +35,7 @@ def view_for(request: Request, caller: Caller) -> wire.View:
         locations=settings.images.show_multiple_locations,
         direct_url=settings.images.show_image_direct_url,
         stores=settings.multi_store,
+        admin=caller.is_admin,
         weights={store.id: store.weight for store in settings.stores},
     )
 
