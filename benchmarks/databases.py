@@ -129,8 +129,8 @@ def pages_of(kind: str, missing: dict[tuple[str, str], str]) -> str:
 
 def text(options: argparse.Namespace, rounds: report.Rounds, pages: Sequence[str], missing: Sequence[str]) -> str:
     settings = (
-        f"{options.rounds} rounds; {options.workers} workers each; {options.images:,} images of three properties and two "
-        f"tags; {options.connections} connections, {options.seconds} s a run."
+        f"{options.rounds} rounds; {options.workers} workers each; {options.images:,} images of three properties "
+        f"and two tags; {options.connections} connections, {options.seconds} s a run."
     )
     parts = [
         "# Benchmarks of the registry on its databases",

@@ -51,9 +51,9 @@ def apart(folder: Path, workers: int) -> Iterator[Server]:
     socket, log = folder / "registry.sock", folder / "registry.log"
     serve = [sys.executable, "-m", "glancetui", "serve"]
     registry = [*serve, "registry", "--listen", f"unix:{socket}", "--data-dir", str(folder / "data")]
-    with process(registry, log):
-        with glancetui(folder, workers, name="apart", role=["api", "--registry", f"unix:{socket}"]) as server:
-            yield server
+    role = ["api", "--registry", f"unix:{socket}"]
+    with process(registry, log), glancetui(folder, workers, name="apart", role=role) as server:
+        yield server
 
 
 @contextmanager
