@@ -71,8 +71,7 @@ class Move:
 
     @contextmanager
     def engine(self) -> Iterator[sa.Connection]:
-        url = self.glance.url_of_database.replace("psycopg2", "psycopg")
-        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        engine = sa.create_engine(self.glance.url_of_database, poolclass=sa.NullPool)
         with engine.connect() as db:
             yield db
 
@@ -116,7 +115,7 @@ def database(kind: str) -> Iterator[str | None]:
     server, home = SERVERS[kind], started(kind)
     name = f"adopt{uuid.uuid4().hex[:12]}"
     try:
-        yield server.create_database(home, name).replace("postgresql+psycopg:", "postgresql+psycopg2:")
+        yield server.create_database(home, name)
     finally:
         server.drop_database(home, name)
 
