@@ -36,6 +36,14 @@ def create_index(name: str, table: str, columns: Sequence[str | sa.TextClause], 
         op.create_index(name, table, list(columns), **options)
 
 
+def add_row(table: str, name: str, **values: object) -> None:
+    """A row with that `name`, unless there is one."""
+    columns = {"name": name, **values}
+    into = sa.table(table, *(sa.column(each) for each in columns))
+    if op.get_bind().execute(sa.select(into.c.name).where(into.c.name == name)).first() is None:
+        op.get_bind().execute(sa.insert(into).values(columns))
+
+
 def nulls_first(column: str) -> str | sa.TextClause:
     """A column of an index that a listing walks: null is the smallest value, which PostgreSQL must be told."""
     if column in _NULLABLE and database() == "postgresql":
