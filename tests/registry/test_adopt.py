@@ -115,7 +115,7 @@ def dying_after(opened: Database, statements: int) -> Iterator[None]:
     sa.event.remove(opened.engine, "before_cursor_execute", count)
 
 
-@pytest.mark.parametrize("statements", [1, 9, 25])
+@pytest.mark.parametrize("statements", [2, 25])
 def test_what_was_cut_short_is_undone_or_can_be_gone_on_with(glances: Place, statements: int) -> None:
     bare = structure(glances)
     with database(glances) as opened, dying_after(opened, statements):
@@ -177,8 +177,8 @@ def test_an_unknown_or_unfinished_schema_is_refused_with_what_to_do(
         ("ALTER TABLE tasks DROP COLUMN user_id", "lacks user_id"),
         ("CREATE TABLE t AS SELECT 1 AS a; DROP TABLE image_tags; ALTER TABLE t RENAME TO image_tags", "lacks"),
         (
-            "DROP TABLE node_reference; CREATE TABLE node_reference (node_reference_id, node_reference_url, site NOT NULL)",
-            "column site",
+            "ALTER TABLE task_info RENAME TO old; CREATE TABLE task_info (task_id, input, result, message, a INT NOT NULL)",
+            "column a ",
         ),
     ],
 )
