@@ -25,7 +25,7 @@ QUICK_SECONDS = 0.3
 MOST = 100
 SERVICE_VERBS: Mapping[str, tuple[str, ...]] = {
     "config": ("show", "validate", "docs"),
-    "db": ("upgrade", "check", "version"),
+    "db": ("upgrade", "check", "version", "adopt", "release", "purge"),
     "serve": ("api", "registry", "periodic"),
 }
 SCRIPTS: Mapping[str, str] = {

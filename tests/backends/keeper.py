@@ -1,4 +1,4 @@
-"""Servers that a whole run of tests shares: started by the first test that needs one, ended when the last process is gone.
+"""Servers that a whole run of tests shares: the first test that needs one starts it, the last process to go ends it.
 
 `python -m tests.backends.MODULE FOLDER` is the keeper of one server. It waits for a lock that every user holds for as
 long as it lives, so that a run that was killed leaves no server behind.

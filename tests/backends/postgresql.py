@@ -55,15 +55,15 @@ def running(folder: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
         shutil.chown(folder, as_user[1].split("=")[1])
     if not (folder / "data").exists():
         words = [program("initdb"), "-D", str(folder / "data"), "-U", USER, "-A", "trust", "-E", "UTF8", "-N"]
-        made = subprocess.run([*as_user, *words, "--locale=C.UTF-8"], cwd="/", capture_output=True, text=True, check=False)
+        made = subprocess.run(
+            [*as_user, *words, "--locale=C.UTF-8"], cwd="/", capture_output=True, text=True, check=False
+        )
         if made.returncode:
             raise keeper.CannotStart(made.stderr[-2000:])
     settings = [*_FAST, "listen_addresses=", f"unix_socket_directories={folder}", *options]
     words = [program("postgres"), "-D", str(folder / "data"), *(f"--{setting}" for setting in settings)]
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            [*as_user, *words], cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output
-        )
+        process = subprocess.Popen([*as_user, *words], cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
         keeper.wait_for(process, lambda: _answers(folder), log)
         yield process

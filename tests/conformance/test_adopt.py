@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from tests.backends.peer import PeerUnavailable, peer_venv
 from tests.conformance.adopting.api import ADMIN, ALPHA, BETA, GAMMA, Api, operation
 from tests.conformance.adopting.comparing import Told, differences, told
 from tests.conformance.adopting.population import Population, content, wait_for, web_server
+from tests.registry.places import KINDS, SERVERS, started
 from tests.serving import clean_environment, running_server
 
 OURS = """
@@ -104,10 +106,21 @@ class Move:
             }
 
 
-DATABASES: dict[str, Callable[[pytest.FixtureRequest], str | None]] = {"sqlite": lambda _: None}
+@contextmanager
+def database(kind: str) -> Iterator[str | None]:
+    """The URL of a new database as Glance would be given it; None: SQLite in Glance's folder."""
+    if kind == "sqlite":
+        yield None
+        return
+    server, home = SERVERS[kind], started(kind)
+    name = f"adopt{uuid.uuid4().hex[:12]}"
+    try:
+        yield server.create_database(home, name)
+    finally:
+        server.drop_database(home, name)
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.xdist_group(f"adopt-{name}")) for name in DATABASES])
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.xdist_group(f"adopt-{name}")) for name in KINDS])
 def move(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Move]:
     """Filled through Glance, which is stopped; some of its work was cut short."""
     try:
@@ -115,9 +128,10 @@ def move(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Move]:
     except PeerUnavailable as error:
         pytest.skip(f"the real Glance cannot be installed: {error}")
     with ExitStack() as stack:
+        url = stack.enter_context(database(request.param))
         port = stack.enter_context(web_server())
         more = f"[import_filtering_opts]\nallowed_ports = [{port}]\nallowed_hosts = [127.0.0.1]\n"
-        glance = new_glance(tmp_path / "glance", venv, DATABASES[request.param](request), HEADERS)
+        glance = new_glance(tmp_path / "glance", venv, url, HEADERS)
         population = Population(Api(glance.url), port)
         moving = Move(glance, population, more, tmp_path)
         glance.configure(more=more)

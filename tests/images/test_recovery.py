@@ -205,14 +205,20 @@ def test_a_publication_whose_answer_got_lost_keeps_its_bytes(home: House) -> Non
 
 
 def test_images_that_an_older_service_left_saving_are_queued_again(home: House) -> None:
+    """Glance writes under the final name, without an intent: what it left must not stand in the next upload's way."""
     image, intent = broken(home, home.worker)
     home.catalogue["s0"].discard(image.id)
+    half = Path(home.catalogue["s0"].location_of(image.id).url.removeprefix("file://"))
+    half.write_bytes(b"half an image")
     forget_intent(home, intent)
     assert home.recovery().run_once() == Recovered()  # it may have begun a moment ago
+    assert half.exists()
     later = home.recovery()
     later._clock = lambda: now() + timedelta(seconds=61)
     assert later.run_once() == Recovered(images=1)
     assert home.show(image.id).status == "queued"
+    home.ingest.upload(OWNER, image.id, Body(b"the whole image"))
+    assert half.read_bytes() == b"the whole image"
 
 
 def forget_intent(home: House, intent: Intent) -> None:

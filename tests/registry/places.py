@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -30,7 +29,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     url: str
 
     def settings(self, *, upgrade: bool = True, busy: float = 20.0) -> DatabaseSettings:
-        return DatabaseSettings(connection=self.url, upgrade=upgrade, busy_seconds=busy, max_pool_size=8, max_overflow=32)
+        return DatabaseSettings(
+            connection=self.url, upgrade=upgrade, busy_seconds=busy, max_pool_size=8, max_overflow=32
+        )
 
     def open(self, node: str = "node-1", *, upgrade: bool = True, busy: float = 20.0) -> SqlRegistry:
         return open_registry(self.settings(upgrade=upgrade, busy=busy), node)
@@ -106,16 +107,18 @@ _NOT_EMPTIED = frozenset({"gt_alembic_version", "gt_sequences"})
 
 def emptied(place: Place) -> None:
     with place.connected() as db:
-        names = [name for name in _tables(db) if name not in _NOT_EMPTIED]
+        names = [name for name in sa.inspect(db).get_table_names() if name not in _NOT_EMPTIED]
+        if place.kind == "sqlite":
+            for name in names:
+                db.execute(sa.text(f"DELETE FROM {name}"))
+            return
         if place.kind == "postgresql":
             db.execute(sa.text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY"))
+            db.execute(sa.text("UPDATE gt_sequences SET last = 0"))
             return
         db.execute(sa.text("SET foreign_key_checks = 0"))
+        db.execute(sa.text("UPDATE gt_sequences SET last = 0"))
         probe = " UNION ALL ".join(f"SELECT '{name}', EXISTS (SELECT 1 FROM {name})" for name in names)
         used = [name for name, used in db.execute(sa.text(probe)) if used]
         for name in used:
             db.execute(sa.text(f"TRUNCATE {name}"))
-
-
-def _tables(db: sa.Connection) -> Sequence[str]:
-    return sa.inspect(db).get_table_names()

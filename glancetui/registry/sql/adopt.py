@@ -185,7 +185,6 @@ def _compare_tables(db: sa.Connection) -> None:
 
 
 def _in_flight(db: sa.Connection) -> Iterator[InFlight]:
-    for image_id, status, since in db.execute(_IN_FLIGHT).tuples():
-        yield InFlight(image_id, status, since)
-    for image_id, status, since in db.execute(_RUNNING_TASKS).tuples():
-        yield InFlight(image_id, f"a task is {status}", since)
+    for statement, words in ((_IN_FLIGHT, "{}"), (_RUNNING_TASKS, "a task is {}")):
+        for image_id, doing, since in db.execute(statement):
+            yield InFlight(image_id, words.format(doing), since)

@@ -106,7 +106,8 @@ class Change:
         self.db.execute(_KEEP_REASON, {"of_image": image_id, "reason": reason})
 
     def tell(self, kind: str, image_id: str) -> None:
-        events.add(self.db, kind, image_id, self.actor, self._node, self.moment)
+        numbered = not self._dialect.concurrent
+        events.add(self.db, kind, image_id, self.actor, self._node, self.moment, numbered=numbered)
 
     def image(self, image_id: str) -> Image:
         """The image as this transaction leaves it."""

@@ -108,16 +108,24 @@ class _AnyLocation(msgspec.Struct, frozen=True):
     metadata: object = None
 
     def value(self) -> ImageLocation:
-        entries = self.metadata if isinstance(self.metadata, dict) else {}
+        entries = _json_of(self.metadata) if isinstance(self.metadata, str) else self.metadata
         return ImageLocation(
             url=self.url,
             metadata={
                 name: value if isinstance(value, str) else msgspec.json.encode(value).decode()
-                for name, value in entries.items()
+                for name, value in (entries.items() if isinstance(entries, dict) else ())
             },
             status=self.status,
             id=self.id,
         )
+
+
+def _json_of(text: str) -> object:
+    try:
+        found: object = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return None
+    return found
 
 
 def decode_image(text: str) -> Image:
@@ -135,7 +143,10 @@ def decode_images(text: str) -> list[Image]:
 
 
 def _decode_odd(document: dict[str, Any]) -> Image:
-    """An image whose locations carry metadata that are not plain strings; Glance allows any JSON there."""
+    """An image whose locations carry metadata that are not plain strings; Glance allows any JSON there.
+
+    PostgreSQL sends them as text, since it cannot tell whether they are JSON.
+    """
     locations = msgspec.convert(document.pop("locations"), list[_AnyLocation])
     image = msgspec.convert(document, Image, strict=False)
     return msgspec.structs.replace(image, locations=tuple(location.value() for location in locations))

@@ -23,6 +23,7 @@ _ALONE = {
     "created_at": "created_at_image_idx",
     "updated_at": "updated_at_image_idx",
 }
+_NUMBERS = frozenset({"size", "min_ram", "min_disk"})
 #: Where the properties and tags of an image are found.
 _BEARERS = {
     "property": (image_properties, "ix_image_properties_image_id"),
@@ -92,7 +93,9 @@ def _bounded(value: int | None) -> int | None:
 
 
 def _value(shape: FilterShape, number: int = 0) -> sa.BindParameter[Any]:
-    return sa.bindparam(f"f{shape.place}_{number}")
+    # Numbers as wide as they come, also beside a narrower column: PostgreSQL would refuse to make them fit.
+    wide = sa.BigInteger() if shape.field in _NUMBERS else None
+    return sa.bindparam(f"f{shape.place}_{number}", type_=wide)
 
 
 # -- as a condition on a row of images ---------------------------------------------------------------------------------

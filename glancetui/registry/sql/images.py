@@ -14,7 +14,7 @@ from glancetui.model import Image, ImageStatus
 from glancetui.registry.interface import ImageChange, NewImage, Seen
 from glancetui.registry.sql import outbox
 from glancetui.registry.sql.change import Change
-from glancetui.registry.sql.expressions import live
+from glancetui.registry.sql.expressions import exactly, live
 from glancetui.registry.sql.tables import (
     gt_tombstones,
     image_locations,
@@ -40,7 +40,7 @@ _SET_PROPERTY = sa.update(image_properties).where(
 _TAGS = sa.select(image_tags.c.value).where(image_tags.c.image_id == sa.bindparam("image_id"), live(image_tags))
 _DROP_TAG = sa.update(image_tags).where(
     image_tags.c.image_id == sa.bindparam("of_image"),
-    image_tags.c.value == sa.bindparam("tag"),
+    exactly(image_tags.c.value, sa.bindparam("tag")),
     live(image_tags),
 )
 _DROP_ALL = [
@@ -137,7 +137,7 @@ def remove_tag(change: Change, image_id: str, tag: str) -> None:
 
 
 def bytes_stored(db: sa.Connection, owner: str | None) -> int:
-    return db.execute(_BYTES_STORED_BY[owner is None], {"owner": owner}).scalar() or 0
+    return int(db.execute(_BYTES_STORED_BY[owner is None], {"owner": owner}).scalar() or 0)  # servers sum in decimals
 
 
 def _add_properties(change: Change, image_id: str, properties: Mapping[str, str | None]) -> None:

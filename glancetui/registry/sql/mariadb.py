@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,9 +26,10 @@ _UNDONE = frozenset({1205, 1213, 1020, 3572})  # lock wait, deadlock (also of Ga
 _FULL = frozenset({1021, 1026, 1114, 1041, 1037})
 _READ_ONLY = frozenset({1036, 1290, 1792, 1836})
 _DENIED = frozenset({1044, 1045, 1142, 1227, 1698})
+_BEYOND = re.compile("[\U00010000-\U0010ffff]")
 _NO_DATABASE = 1049
 _DUPLICATE = frozenset({1062, 1586})
-_UNHOLDABLE = frozenset({1366, 1300, 3854, 1264, 1406, 1292})  # characters, numbers, lengths
+_UNHOLDABLE = frozenset({1264, 1267, 1292, 1300, 1366, 1406, 3854, 3988})  # characters, numbers, lengths
 
 
 class MariaDb(ServerDialect):
@@ -61,7 +63,7 @@ class MariaDb(ServerDialect):
 
     def rows(self, db: sa.Connection, statement: str, values: Sequence[object]) -> Sequence[Sequence[Any]]:
         with _driver(db).cursor() as cursor:
-            cursor.execute(statement, values)
+            cursor.execute(statement, [_comparable(value) if isinstance(value, str) else value for value in values])
             found: Sequence[Sequence[Any]] = cursor.fetchall()  # Any: as the columns are
         return found
 
@@ -137,6 +139,11 @@ class MariaDb(ServerDialect):
         few = ids.correlate(None).distinct().subquery("few")
         found = keys.prefix_with("STRAIGHT_JOIN", dialect="mysql").select_from(few.join(table, table.c.id == few.c[0]))
         return walk_index(found.where(*conditions), table, "PRIMARY")
+
+
+def _comparable(text: str) -> str:
+    """Text to compare with three-byte columns: MySQL refuses characters that they cannot hold; these equal nothing."""
+    return text if text.isascii() else _BEYOND.sub("\uffff", text)
 
 
 def _sql_mode(asked: str) -> str:

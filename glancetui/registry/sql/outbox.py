@@ -31,6 +31,7 @@ _DUE = (
     .where(gt_outbox.c.due_at <= sa.bindparam("now"))
     .order_by(gt_outbox.c.due_at, gt_outbox.c.id)
     .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True)  # what another worker is claiming now is not waited for
 )
 _CLAIM = sa.update(gt_outbox).where(gt_outbox.c.id == sa.bindparam("entry"))
 _FINISH = sa.delete(gt_outbox).where(gt_outbox.c.id == sa.bindparam("entry"))
@@ -50,8 +51,8 @@ def owe_locations(change: Change, image_id: str) -> None:
             "store": store_of(meta_data),
             "url": url,
             "attempts": 0,
-            "due_at": change.now,
-            "created_at": change.now,
+            "due_at": change.moment,
+            "created_at": change.moment,
         }
         for url, meta_data in change.db.execute(_OWED, {"image_id": image_id})
     ]

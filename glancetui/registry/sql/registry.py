@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from glancetui.errors import NotFound
+from glancetui.errors import NotFound, RegistryUnavailable
 from glancetui.model import Image, Member, Viewer
 from glancetui.registry.interface import (
     Actor,
@@ -27,6 +29,8 @@ from glancetui.registry.sql.documents import decode_image
 from glancetui.registry.sql.listing import Pages
 from glancetui.registry.sql.show import Show
 
+log = logging.getLogger(__name__)
+
 
 class SqlRegistry:
     """Implements `glancetui.registry.interface.Registry`, which documents the methods. Usable from many threads."""
@@ -37,11 +41,25 @@ class SqlRegistry:
         self._clock = clock
         self._pages = Pages(database)
         self._show = Show(database)
+        self._changes = itertools.count(1)
 
     def _change(self, actor: Actor, work: Callable[[Change], Result]) -> Result:
-        return self._database.write(
-            lambda db: work(Change(db, self._database.dialect, self._clock(), actor, self._node))
-        )
+        dialect = self._database.dialect
+        result = self._database.write(lambda db: work(Change(db, dialect, self._clock(), actor, self._node)))
+        if dialect.concurrent and next(self._changes) % events.NUMBERED_AT_ONCE == 0:
+            self._number_unread_events()
+        return result
+
+    def _number_unread_events(self) -> None:
+        """So that they are pruned also where nobody reads them."""
+        try:
+            self._number_events()
+        except RegistryUnavailable as error:  # the change is committed; the next reader tries again
+            log.warning("New events were not numbered: %s", error)
+
+    def _number_events(self) -> None:
+        while self._database.dialect.concurrent and self._database.read(events.any_new):
+            self._database.write(events.number_new)
 
     # -- images --------------------------------------------------------------------------------------------------------
 
@@ -134,9 +152,11 @@ class SqlRegistry:
     # -- events, leases, service ---------------------------------------------------------------------------------------
 
     def events_after(self, number: int, limit: int) -> Sequence[Event]:
+        self._number_events()
         return self._database.read(lambda db: events.after(db, number, limit))
 
     def last_event(self) -> int:
+        self._number_events()
         return self._database.read(events.last)
 
     def acquire_lease(self, name: str, owner: str, seconds: float) -> int | None:

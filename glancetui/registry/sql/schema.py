@@ -18,7 +18,9 @@ from glancetui.registry.sql.dialect import Dialect
 from glancetui.registry.sql.mariadb import MariaDb
 from glancetui.registry.sql.postgresql import PostgreSql
 from glancetui.registry.sql.sqlite import Sqlite
-from glancetui.registry.sql.state import HEAD, VERSION_TABLE, Kind, State, look
+from glancetui.registry.sql.state import HEAD, REVISIONS, VERSION_TABLE, Kind, State, look
+
+__all__ = ["HEAD", "REVISIONS", "VERSION_TABLE"]
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +95,11 @@ def _adopt(database: Database) -> None:
 def state(database: Database) -> State:
     with database.reading() as db:
         return look(db)
+
+
+def version(database: Database) -> str | None:
+    """The version found; None if the database has none of ours."""
+    return state(database).version
 
 
 @contextmanager

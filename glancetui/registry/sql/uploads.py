@@ -90,9 +90,9 @@ def begin(change: Change, seen: Seen, store: str, object_id: str, owner: str, le
         "object_id": object_id,
         "owner": owner,
         "fence": 1,
-        "expires_at": change.now + timedelta(seconds=lease),
+        "expires_at": change.moment + timedelta(seconds=lease),
     }
-    added = change.db.execute(_ADD, {**row, "created_at": change.now}).inserted_primary_key
+    added = change.db.execute(_ADD, {**row, "created_at": change.moment}).inserted_primary_key
     if added is None:
         raise RegistryUnavailable("The database gave the upload's intent no number. Check the database.")
     change.tell("image.update", seen.image_id)
@@ -129,7 +129,7 @@ def publish(change: Change, intent: Intent, published: Published) -> Image:
     found = {name: getattr(published, name) for name in NO_BYTES}
     change.update(state, {**found, "status": ImageStatus.ACTIVE.value})
     change.keep_reason(intent.image_id, None)
-    change.db.execute(_CLEAR, _named(intent))
+    _clear(change.db, intent)
     change.tell("image.upload", intent.image_id)
     return change.image(intent.image_id)
 
@@ -143,7 +143,7 @@ def abandon(change: Change, intent: Intent, reason: str) -> None:
         change.update(state, {**NO_BYTES, "status": ImageStatus.QUEUED.value})
         change.keep_reason(intent.image_id, reason)
         change.tell("image.update", intent.image_id)
-    change.db.execute(_CLEAR, _named(intent))
+    _clear(change.db, intent)
 
 
 def take_over(db: sa.Connection, intent: Intent, owner: str, lease: float, now: datetime) -> Intent:
@@ -183,6 +183,11 @@ def _named(intent: Intent) -> dict[str, object]:
 def _check_held(db: sa.Connection, intent: Intent) -> None:
     if db.execute(_HELD, _named(intent)).fetchone() is None:
         raise _stale(intent)
+
+
+def _clear(db: sa.Connection, intent: Intent) -> None:
+    # Counted, since another may have taken the intent over after it was looked at.
+    _one(db.execute(_CLEAR, _named(intent)), intent)
 
 
 def _one(result: sa.CursorResult[object], intent: Intent) -> None:

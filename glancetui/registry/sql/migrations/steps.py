@@ -42,6 +42,15 @@ def _indexes(table: str) -> set[str | None]:
         return set()
 
 
+def add_row(table: str, name: str, **values: object) -> None:
+    """A row with that `name`, unless there is one."""
+    columns = {"name": name, **values}
+    into = sa.table(table, *(sa.column(each) for each in columns))
+    there = sa.inspect(op.get_bind()).has_table(table)  # a dry run makes none
+    if not there or op.get_bind().execute(sa.select(into.c.name).where(into.c.name == name)).first() is None:
+        op.get_bind().execute(sa.insert(into).values(columns))
+
+
 def nulls_first(column: str) -> str | sa.TextClause:
     """A column of an index that a listing walks: null is the smallest value, which PostgreSQL must be told."""
     if column in _NULLABLE and database() == "postgresql":

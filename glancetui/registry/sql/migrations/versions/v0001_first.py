@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
-from glancetui.registry.sql.migrations.steps import LENGTHS, create_index, create_table, nulls_first, start_of
+from glancetui.registry.sql.migrations.steps import (
+    LENGTHS,
+    add_row,
+    create_index,
+    create_table,
+    database,
+    nulls_first,
+    start_of,
+)
+from glancetui.registry.sql.tables import CONCURRENT, BigSize, Moment, Prose
 
 revision = "0001"
 down_revision = None
@@ -27,7 +38,7 @@ def _glance_tables() -> None:
         "images",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=True),
-        sa.Column("size", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("size", BigSize, nullable=True),
         sa.Column("status", sa.String(length=30), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("updated_at", sa.DateTime(), nullable=True),
@@ -40,7 +51,7 @@ def _glance_tables() -> None:
         sa.Column("min_disk", sa.Integer(), nullable=False),
         sa.Column("min_ram", sa.Integer(), nullable=False),
         sa.Column("protected", sa.Boolean(), server_default=sa.false(), nullable=False),
-        sa.Column("virtual_size", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("virtual_size", BigSize, nullable=True),
         sa.Column(
             "visibility",
             sa.Enum("private", "public", "shared", "community", name="image_visibility"),
@@ -87,7 +98,7 @@ def _glance_tables() -> None:
     )
     create_table(
         "node_reference",
-        sa.Column("node_reference_id", sa.Integer(), nullable=False),
+        sa.Column("node_reference_id", BigSize, nullable=False),
         sa.Column("node_reference_url", sa.String(length=255), nullable=False),
         sa.PrimaryKeyConstraint("node_reference_id"),
         sa.UniqueConstraint("node_reference_url", name="uq_node_reference_node_reference_url"),
@@ -116,14 +127,14 @@ def _glance_tables() -> None:
     create_index("ix_tasks_updated_at", "tasks", ["updated_at"])
     create_table(
         "cached_images",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", BigSize, nullable=False),
         sa.Column("image_id", sa.String(length=36), nullable=False),
         sa.Column("last_accessed", sa.DateTime(), nullable=False),
         sa.Column("last_modified", sa.DateTime(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("hits", sa.Integer(), nullable=False),
         sa.Column("checksum", sa.String(length=32), nullable=True),
-        sa.Column("node_reference_id", sa.Integer(), nullable=False),
+        sa.Column("node_reference_id", BigSize, nullable=False),
         sa.ForeignKeyConstraint(
             ["node_reference_id"],
             ["node_reference.node_reference_id"],
@@ -292,14 +303,8 @@ def _glance_tables() -> None:
 def _our_tables() -> None:
     create_table(
         "gt_events",
-        sa.Column("number", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("kind", sa.String(length=64), nullable=False),
-        sa.Column("image_id", sa.String(length=36), nullable=True),
-        sa.Column("project", sa.String(length=255), nullable=True),
-        sa.Column("user_id", sa.String(length=255), nullable=True),
-        sa.Column("request_id", sa.String(length=255), nullable=True),
-        sa.Column("node", sa.String(length=255), nullable=True),
-        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("number", BigSize, autoincrement=True, nullable=False),
+        *_told(),
         sa.PrimaryKeyConstraint("number"),
         sqlite_autoincrement=True,
     )
@@ -307,19 +312,19 @@ def _our_tables() -> None:
         "gt_images",
         sa.Column("image_id", sa.String(length=36), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("reason", Prose(), nullable=True),
         sa.PrimaryKeyConstraint("image_id"),
     )
     create_table(
         "gt_intents",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", BigSize, autoincrement=True, nullable=False),
         sa.Column("image_id", sa.String(length=36), nullable=False),
         sa.Column("store", sa.String(length=255), nullable=False),
         sa.Column("object_id", sa.String(length=255), nullable=False),
         sa.Column("owner", sa.String(length=255), nullable=False),
         sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("expires_at", sa.DateTime(), nullable=False),
-        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("expires_at", Moment(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
@@ -332,26 +337,56 @@ def _our_tables() -> None:
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("owner", sa.String(length=255), nullable=True),
         sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("expires_at", sa.DateTime(), nullable=False),
+        sa.Column("expires_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     create_table(
         "gt_outbox",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", BigSize, autoincrement=True, nullable=False),
         sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("image_id", sa.String(length=36), nullable=False),
         sa.Column("store", sa.String(length=255), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("due_at", sa.DateTime(), nullable=False),
+        sa.Column("due_at", Moment(), nullable=False),
         sa.Column("claimed_by", sa.String(length=255), nullable=True),
-        sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("error", Prose(), nullable=True),
+        sa.Column("created_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
     create_index("ix_gt_outbox_due_at", "gt_outbox", ["due_at"])
     create_index("ix_gt_outbox_image_id", "gt_outbox", ["image_id"])
+    if database() in CONCURRENT:
+        _event_numbers()
+
+
+def _told() -> tuple[sa.Column[Any], ...]:
+    return (
+        sa.Column("kind", sa.String(length=64), nullable=False),
+        sa.Column("image_id", sa.String(length=36), nullable=True),
+        sa.Column("project", sa.String(length=255), nullable=True),
+        sa.Column("user_id", sa.String(length=255), nullable=True),
+        sa.Column("request_id", sa.String(length=255), nullable=True),
+        sa.Column("node", sa.String(length=255), nullable=True),
+        sa.Column("at", Moment(), nullable=False),
+    )
+
+
+def _event_numbers() -> None:
+    create_table(
+        "gt_new_events",
+        sa.Column("id", BigSize, autoincrement=True, nullable=False),
+        *_told(),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    create_table(
+        "gt_sequences",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    add_row("gt_sequences", name="events", last=0)
 
 
 def _extra_indexes() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from glancetui.registry.sql.migrations.steps import create_table
+from glancetui.registry.sql.tables import Moment
 
 revision = "0003"
 down_revision = "0002"
@@ -16,6 +17,6 @@ def upgrade() -> None:
     create_table(
         "gt_tombstones",
         sa.Column("image_id", sa.String(length=36), nullable=False),
-        sa.Column("purged_at", sa.DateTime(), nullable=False),
+        sa.Column("purged_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("image_id"),
     )

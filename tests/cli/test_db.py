@@ -1,0 +1,59 @@
+"""`glancetui db` as an operator types it."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from glancetui.registry.sql.state import GLANCES_HEAD, HEAD
+from tests.serving import clean_environment
+
+Db = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Db:
+    """Exit code, standard output, standard error."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        command = [sys.executable, "-m", "glancetui", "db", *words, "--data-dir", str(tmp_path)]
+        done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, check=False, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def test_a_database_goes_to_glance_and_comes_back(db: Db, tmp_path: Path) -> None:
+    file = tmp_path / "glance.sqlite"
+    assert db("version")[0] == 1
+    assert db("upgrade")[1] == f"The schema of {file} went from empty to {HEAD}.\n"
+    assert db("version")[1] == f"{HEAD}, current\n"
+    assert db("check")[1] == f"{file} is whole, its schema is current ({HEAD}).\n"
+    with closing(sqlite3.connect(file)) as seen, seen:
+        seen.execute(
+            "INSERT INTO images (id, status, created_at, deleted_at, deleted, min_disk, min_ram) "
+            "VALUES ('x', 'deleted', '2020-01-01', '2020-01-02', 1, 0, 0)"
+        )
+    assert db("purge", "--dry-run")[1].startswith("Would remove rows: 1 of images, 0 of tasks,")
+    assert db("purge", "--age-in-days", "30", "--max-rows", "-1")[1].startswith("Removed rows: 1 of images,")
+    code, planned, warned = db("release", "--dry-run")
+    assert (code, planned.splitlines()[-1]) == (0, f"-- {planned.count(';') - 1} statements; nothing was changed.")
+    assert "the ids of 1 purged images go too" in warned
+    assert db("release")[1].endswith("Glance can start.\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["glance.sqlite"]
+    assert db("version")[1] == f"Glance's, not adopted, schema revision {GLANCES_HEAD}\n"
+    code, _, said = db("check")
+    assert (code, said) == (
+        1,
+        f"glancetui: {file} is {db('version')[1].strip()}. `glancetui db adopt` takes it over.\n",
+    )
+    assert "CREATE TABLE gt_images" in db("adopt", "--dry-run")[1]
+    assert db("version")[1].startswith("Glance's")
+    assert db("adopt")[1].endswith("`glancetui serve` can start.\n")
+    assert db("adopt")[::2] == (1, f"glancetui: The database is glancetui's already: {HEAD}, current.\n")
