@@ -26,7 +26,7 @@ def scans(kind: str, db: sa.Connection, text: str, values: tuple[object, ...]) -
     match kind:
         case "sqlite":
             for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values):
-                words = row[3].split()
+                words = [*row[3].split(), ""]
                 if words[1] in TABLES and (words[0] == "SCAN" or POOR.intersection(words)):
                     yield row[3]
         case "mariadb":

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.util import ClauseAdapter
 
 from glancetui.errors import BadRequest, Duplicate, GlancetuiError, RegistryUnavailable
 from glancetui.registry.sql.dialect import Lost, Undone
@@ -120,11 +121,15 @@ class PostgreSql(ServerDialect):
     def found_by_id(
         self, keys: sa.Select[Any], table: sa.Table, ids: sa.Select[Any], conditions: Conditions
     ) -> sa.Select[Any]:
-        # OFFSET 0 keeps the planner from turning the order of the two steps round.
-        few = ids.correlate(None).distinct().offset(sa.literal_column("0")).subquery("few")
-        each = keys.where(table.c.id == few.c[0], *conditions).offset(sa.literal_column("0")).correlate(few)
-        rows = each.lateral("each_found")
-        return sa.select(*rows.c).select_from(few.join(rows, sa.true()))
+        # OFFSET 0 keeps the planner from turning the order of the steps round, and from seeking a row by anything but
+        # its id. The conditions speak of the table: they are turned to what was found of it.
+        nothing: sa.ColumnElement[int] = sa.literal_column("0")
+        few = ids.correlate(None).distinct().offset(nothing).subquery("few")
+        found = sa.select(table).where(table.c.id == few.c[0]).offset(nothing).correlate(few).lateral("found_images")
+        turned = ClauseAdapter(found)
+        columns = [turned.traverse(column) for column in keys.selected_columns]
+        rows = sa.select(*columns).select_from(few.join(found, sa.true()))
+        return rows.where(*(turned.traverse(condition) for condition in conditions))
 
 
 def _driver(db: sa.Connection) -> Connection[Any]:
