@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import logging
 import threading
 from collections.abc import Callable
@@ -35,14 +37,15 @@ class Late:
         self._why = str(error)
         self._registry: Registry | None = None
         self._closed = threading.Event()
+        for name, _ in inspect.getmembers(Registry, inspect.isfunction):
+            if not name.startswith("_") and name != "close":
+                setattr(self, name, functools.partial(self._call, name))
         threading.Thread(target=self._run, name="registry-opening", daemon=True).start()
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a method of the registry
-        if name.startswith("_"):
-            raise AttributeError(name)
+    def _call(self, name: str, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as the interface has them
         if self._registry is None:
             raise RegistryUnavailable(self._why)
-        return getattr(self._registry, name)
+        return getattr(self._registry, name)(*arguments, **named)
 
     def close(self) -> None:
         self._closed.set()

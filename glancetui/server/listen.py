@@ -157,7 +157,7 @@ def _refused(address: str, error: OSError) -> ConfigError:
         return ConfigError(
             f"listen: another program serves on {address}. Stop it, or choose another address with --listen."
         )
-    return ConfigError(f"listen: the service cannot listen on {address}: {error.strerror}.")
+    return ConfigError(f"listen: the service cannot listen on {address}: {error.strerror or error}.")
 
 
 def _is_loopback(host: object) -> bool:

@@ -80,8 +80,8 @@ def role_of(name: str | None, settings: Settings) -> Role:
         what = f"registry, database {registry_worker.named(settings.database)}"
         workers = settings.registry.workers
         scheme = "https://" if any(address.tls for address in settings.registry.listen) else ""
-        locks = ("registry.lock",)
-        return Role(locks, workers, listen.bind_registry, prepare_database, registry_worker.serve, what, scheme)
+        one = ("registry.lock",)
+        return Role(one, workers, listen.bind_registry, prepare_database, registry_worker.serve, what, scheme)
     if name is None and settings.registry.address is not None:
         raise ConfigError(
             f"[glancetui] registry names a registry service ({settings.registry.address}), and `glancetui serve` alone "

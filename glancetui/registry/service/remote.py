@@ -42,7 +42,12 @@ class Remote:
     """Has a method for each operation. Usable from many threads; not across a fork."""
 
     def __init__(
-        self, operations: Operations, address: RegistryAddress, settings: RegistrySettings, node: str | None = None
+        self,
+        operations: Operations,
+        address: RegistryAddress,
+        settings: RegistrySettings,
+        node: str | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         """Connects with the first call. `node` is told of actors who name none: the service's own would be wrong.
 
@@ -55,7 +60,8 @@ class Remote:
             fingerprint=fingerprint(interface),
             interface=interface,
         )
-        self._pool = Pool(address, settings, hello, PATIENCE)
+        self._pool = Pool(address, settings, hello, patience)
+        self._patience = patience
         self._numbers = itertools.count(1)
         self._node = node
         for name, operation in operations.items():
@@ -74,7 +80,7 @@ class Remote:
             raise LimitExceeded(
                 f"What {operation.name} is to write has {len(content)} bytes; {frames.LARGEST_REQUEST} are the most."
             )
-        answer = _Call(self._pool, operation, request, content).answer()
+        answer = _Call(self._pool, operation, request, content, self._patience).answer()
         if answer.fault is not None:
             raise error_of(answer.fault)
         try:
@@ -94,11 +100,12 @@ class Remote:
 class _Call:
     """One call, however often it has to be sent."""
 
-    def __init__(self, pool: Pool, operation: Operation, request: Request, content: bytes) -> None:
+    def __init__(self, pool: Pool, operation: Operation, request: Request, content: bytes, patience: float) -> None:
         self._pool = pool
         self._operation = operation
         self._request = request
         self._content = content
+        self._patience = patience
         self._deadline: float | None = None  # set by the first failure
         self._sent_to: str | None = None  # the process that may have done it
         self._sent_at = 0.0
@@ -140,7 +147,7 @@ class _Call:
         self._pool.drop(connection)
         now = time.monotonic()
         if self._deadline is None:
-            self._deadline = now + PATIENCE
+            self._deadline = now + self._patience
         elif now > self._deadline:
             if self._sent_to is not None:
                 raise self._unknown() from error

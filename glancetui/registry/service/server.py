@@ -13,7 +13,6 @@ import math
 import os
 import secrets
 import selectors
-import signal
 import socket
 import threading
 import time
@@ -244,9 +243,9 @@ class Connection:
             raise BrokenFrame("a greeting that was cut off")
         theirs = frames.decode_hello(content)
         ours = self._service.interface
+        self._stream.send(self._service.hello)  # also to one that does not fit, so that it can say why
         if theirs.fingerprint != fingerprint(ours) and (reason := incompatible(ours, theirs.interface)):
-            log.error("A caller of release %s does not fit this registry: %s.", theirs.release, reason)
-        self._stream.send(self._service.hello)
+            raise Refused(f"its release {theirs.release} does not fit this registry: {reason}")
         self.admitted = True
         return theirs.name
 
@@ -335,8 +334,3 @@ def _too_long(operation: str, size: int) -> LimitExceeded:
     return LimitExceeded(
         f"The answer to {operation} has {size} bytes, and {frames.LARGEST_ANSWER} are the most. Ask for fewer at once."
     )
-
-
-def stop_on_signals(service: Service) -> None:
-    """SIGTERM stops; to be called in the main thread."""
-    signal.signal(signal.SIGTERM, lambda *_: service.stop())

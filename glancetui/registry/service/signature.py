@@ -102,8 +102,8 @@ def _kind(hint: Any, values: dict[str, dict[str, Part]], used: set[str]) -> str:
         return f"map of {' to '.join(_kind(each, values, used) for each in inner)}"
     if origin is not None:
         return f"list of {', '.join(_kind(each, values, used) for each in inner if each is not ...)}"
-    if not isinstance(hint, type):
-        return str(hint)
+    if hint is types.NoneType or not isinstance(hint, type):
+        return "None" if hint in {None, types.NoneType} else str(hint)
     if issubclass(hint, msgspec.Struct):
         _describe(hint, values, used)
     return "str" if issubclass(hint, enum.StrEnum) else hint.__name__
