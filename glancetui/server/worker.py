@@ -7,7 +7,6 @@ import contextlib
 import functools
 import logging
 import os
-import resource
 import signal
 import socket
 import time
@@ -26,6 +25,7 @@ from glancetui.server.app import Application
 from glancetui.server.build import Service, build
 from glancetui.server.limits import WireLimits
 from glancetui.server.protocol import ServiceProtocol
+from glancetui.server.starting import raise_file_limit, say
 
 log = logging.getLogger(__name__)
 
@@ -137,31 +137,16 @@ def serve(settings: Settings, sockets: Sequence[socket.socket], ready: int, life
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGCHLD})
     raise_file_limit()
     try:
-        uvloop.run(Worker(settings, sockets, lifeline, reload).run(lambda: _say(ready, "")))
+        uvloop.run(Worker(settings, sockets, lifeline, reload).run(lambda: say(ready, "")))
     except GlancetuiError as error:
         log.critical("%s", error)
-        _say(ready, str(error))
+        say(ready, str(error))
         return 1
     except Exception as error:
         log.exception("The worker failed.")
-        _say(ready, f"The worker failed: {error!r}. The log says more.")
+        say(ready, f"The worker failed: {error!r}. The log says more.")
         return 1
     return 0
-
-
-def raise_file_limit() -> None:
-    """Each connection is a descriptor, and a transfer one or two more; the soft limit is often only 1024."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 1 << 16 if hard == resource.RLIM_INFINITY else hard
-    if soft < wanted:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _say(ready: int, line: str) -> None:
-    with contextlib.suppress(OSError):  # told already, or nobody listens
-        os.write(ready, line.replace("\n", " ").encode() + b"\n")
-        os.close(ready)
 
 
 def _follow_supervisor() -> None:
