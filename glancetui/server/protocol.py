@@ -201,8 +201,8 @@ class ServiceProtocol(HttpToolsProtocol):
             self.expect_100_continue = True
 
     def _drop_trailer(self, name: bytes, value: bytes) -> None:
-        """A field behind the last chunk. None has a meaning here, and what a proxy keeps out of heads, such as somebody's
-        roles, must not come in by this door."""
+        """A field behind the last chunk. None means anything here, and what a proxy keeps out of heads, such as roles,
+        must not come in by this door."""
         self._head_bytes += len(name) + len(value) + 4
         if self._head_bytes > self.limits.head_bytes:
             raise _RefusedError
