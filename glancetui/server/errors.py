@@ -105,7 +105,7 @@ def rendered(accept: str, status: int, message: str) -> tuple[bytes, str]:
     title = phrase(status)
     for_html, for_json = preference(accept, "text", "html"), preference(accept, "application", "json")
     if for_html > 0 and for_html >= for_json:
-        shown = html.escape(message)
+        shown = html.escape(message, quote=False)  # clients print it; some do not turn &#x27; back into a quote
         page = (
             f"<html>\n <head>\n  <title>{status} {title}</title>\n </head>\n <body>\n"
             f"  <h1>{status} {title}</h1>\n  {shown}<br /><br />\n\n\n\n </body>\n</html>"
