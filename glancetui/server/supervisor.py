@@ -30,6 +30,7 @@ SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHL
 LOCK_SECONDS = 5.0  # workers of a killed supervisor need a moment to notice
 SHORT_LIFE = 10.0  # seconds; a worker that dies younger is started again with a delay
 LONGEST_DELAY = 30.0
+ECHO = 0.5  # seconds; `timeout`, and a shell that passes Ctrl-C on, send the same signal twice
 GRACE = 5.0  # seconds beyond drain_seconds after which a worker is killed
 
 
@@ -230,7 +231,8 @@ class Supervisor:
         log.info("Stopping: running requests have %g s.", self._settings.server.drain_seconds)
         listen.close(self._sockets)
         self._kill(signal.SIGTERM)
-        deadline = time.monotonic() + self._settings.server.drain_seconds + GRACE
+        since = time.monotonic()
+        deadline = since + self._settings.server.drain_seconds + GRACE
         clean = True
         while self._children:
             for pid, status in _ended():
@@ -239,7 +241,9 @@ class Supervisor:
             if not self._children:
                 break
             received = signal.sigtimedwait(SIGNALS, max(0.0, deadline - time.monotonic()))
-            if received is None or received.si_signo in (signal.SIGTERM, signal.SIGINT):
+            if received is None or (
+                received.si_signo in (signal.SIGTERM, signal.SIGINT) and time.monotonic() - since > ECHO
+            ):
                 log.warning("Workers that still run are killed.")
                 self._kill(signal.SIGKILL)
                 clean = False

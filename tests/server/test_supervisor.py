@@ -11,11 +11,13 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from glancetui.server.supervisor import ECHO
 from tests.server.edge import Client, head, until
 from tests.serving import Server, clean_environment, running_server, start_server
 
@@ -85,8 +87,20 @@ def test_second_signal_does_not_wait(serving: Serving) -> None:
     with begin_upload(server, 1_000_000, 400_000):
         server.process.send_signal(signal.SIGTERM)
         until(lambda: refuses_connections(server))
+        time.sleep(ECHO)  # what comes sooner is taken for an echo of the first
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(5) == 1
+
+
+def test_signal_that_comes_twice_at_once_is_one(serving: Serving) -> None:
+    server = serving()
+    with begin_upload(server, 1_000_000, 400_000) as client:
+        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGINT)
+        until(lambda: refuses_connections(server))
+        client.send(b"x" * 600_000)
+        assert client.answer()[0] == 204
+    assert server.process.wait(10) == 0
 
 
 def test_worker_that_is_killed_is_replaced(serving: Serving) -> None:
