@@ -32,6 +32,7 @@ class GlancetuiError(Exception):
     """Base of all errors of ours. `str(error)` is one sentence that tells the reader what to do."""
 
     retryable = False
+    told: str | None = None  # what callers of the service hear instead, where the sentence names folders or hosts
 
 
 class BadRequest(GlancetuiError):
@@ -103,13 +104,16 @@ class Unavailable(GlancetuiError):
 
 
 class RegistryUnavailable(Unavailable):
-    pass
+    told = "The database cannot be used now. Try again in a moment; the operator finds the reason in the log."
 
 
 class StoreUnavailable(Unavailable):
     def __init__(self, store: str, why: str) -> None:
         super().__init__(f"Store {store} cannot be used now: {why}.")
         self.store = store
+        self.told = (
+            f"Store {store} cannot be used now. Try again in a moment; the operator finds the reason in the log."
+        )
 
 
 class Overloaded(Unavailable):

@@ -198,6 +198,7 @@ OURS_BY_SAME_NAME = (
     "body_idle_seconds",
     "send_idle_seconds",
     "drain_seconds",
+    "worker_silence_seconds",
 )
 
 

@@ -88,6 +88,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     body_idle_seconds: float = 60.0
     send_idle_seconds: float = 120.0
     drain_seconds: float = 30.0
+    worker_silence_seconds: float = 30.0  # 0: never too long
     max_uploads: int = 64  # at once in a worker
     disable_by_file_path: Path | None = Path("/etc/glance/healthcheck_disable")
     enable_proxy_headers_parsing: bool = False

@@ -153,11 +153,13 @@ class Ingest:
             os_hash_value=digests.hash_value,
             virtual_size=virtual_size,
             location=self._row(location),
+            quota=rules.storage_quota or None,
         )
         return attempt.publish(published)
 
     def _check_quota(self, image: Image, size: int) -> None:
-        """Again at the end: other uploads of the project may have ended meanwhile."""
+        """Again at the end, before the bytes are made durable: other uploads of the project may have ended meanwhile.
+        The last word has the transaction that publishes."""
         left = self._quota_left(image)
         if size > left:
             raise too_large(left)

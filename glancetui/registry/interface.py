@@ -169,6 +169,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     os_hash_value: str | None
     virtual_size: int | None
     location: ImageLocation
+    quota: int | None = None  # bytes that the owner may have stored with this upload included; None: any number
 
 
 class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -233,7 +234,8 @@ class Registry(Protocol):
 
     def publish_upload(self, intent: Intent, published: Published, actor: Actor) -> Image:
         """saving → active with location, sizes, hashes; clears the intent. Raises Gone if the image was deleted
-        meanwhile (the intent stays: the caller removes the bytes, then clears it), Stale if the fence is not ours."""
+        meanwhile (the intent stays: the caller removes the bytes, then clears it), Stale if the fence is not ours,
+        LimitExceeded if the owner would have more stored than the quota: also by uploads that end at the same time."""
 
     @repeatable
     def abandon_upload(self, intent: Intent, reason: str, actor: Actor) -> None:

@@ -20,6 +20,7 @@ from glancetui.registry.service import access
 from glancetui.registry.service.operations import operations_of
 from glancetui.registry.service.server import Service
 from glancetui.server import records
+from glancetui.server.heartbeat import Heart
 from glancetui.server.starting import raise_file_limit, say
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,8 @@ log = logging.getLogger(__name__)
 def serve(
     settings: Settings, sockets: Sequence[socket.socket], ready: int, lifeline: int, reload: Callable[[], Settings]
 ) -> int:
-    """Run in the forked process. Writes a line to the descriptor `ready`: empty once it answers, else what is wrong."""
+    """Run in the forked process. Writes a line to the descriptor `ready`: empty once it answers, else what is wrong;
+    then that it still does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
     raise_file_limit()
     threading.Thread(target=_follow, args=(lifeline,), name="lifeline", daemon=True).start()
@@ -47,7 +49,7 @@ def serve(
     # The supervisor forked with these blocked, so that none is lost, or kills, before there is a handler.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP})
     say(ready, "")
-    clean = service.run(sockets, context, settings.server.drain_seconds)
+    clean = service.run(sockets, context, settings.server.drain_seconds, Heart(ready).beat)
     registry.close()
     return 0 if clean else 1
 

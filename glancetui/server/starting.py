@@ -20,4 +20,3 @@ def say(ready: int, line: str) -> None:
     """To the supervisor: an empty line when the process answers, else what is wrong."""
     with contextlib.suppress(OSError):  # told already, or nobody listens
         os.write(ready, line.replace("\n", " ").encode() + b"\n")
-        os.close(ready)

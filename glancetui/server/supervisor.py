@@ -21,6 +21,7 @@ from glancetui.config.settings import Settings
 from glancetui.errors import ConfigError, GlancetuiError, RegistryUnavailable
 from glancetui.images.worker import node_name
 from glancetui.server import listen, records
+from glancetui.server.heartbeat import Watch
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHL
 LOCK_SECONDS = 5.0  # workers of a killed supervisor need a moment to notice
 SHORT_LIFE = 10.0  # seconds; a worker that dies younger is started again with a delay
 LONGEST_DELAY = 30.0
+ECHO = 0.5  # seconds; `timeout`, and a shell that passes Ctrl-C on, send the same signal twice
 GRACE = 5.0  # seconds beyond drain_seconds after which a worker is killed
 
 
@@ -38,7 +40,7 @@ GRACE = 5.0  # seconds beyond drain_seconds after which a worker is killed
 class Child:
     pid: int
     started: float  # time.monotonic()
-    ready: int  # descriptor on which it says a line when it answers
+    ready: int  # descriptor on which it says a line when it answers, and then that it still does
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,7 @@ class Supervisor:
         self._children: dict[int, Child] = {}
         self._delay = 0.0
         self._restart_at: list[float] = []
+        self._watch = Watch(settings.server.worker_silence_seconds)
         # Only this process holds the writing end: when it is gone, however it went, the workers read the end.
         self._lifeline, self._life = os.pipe()
 
@@ -196,6 +199,7 @@ class Supervisor:
             os.close(self._life)
             self._become_worker(writing)
         os.close(writing)
+        os.set_blocking(reading, False)
         return Child(pid, time.monotonic(), reading)
 
     def _become_worker(self, ready: int) -> NoReturn:
@@ -218,7 +222,7 @@ class Supervisor:
             for ready in select.select(waiting, [], [], 0.2)[0]:
                 del waiting[ready]
                 line = os.read(ready, 65536)
-                if line != b"\n":
+                if not line.startswith(b"\n"):
                     sentence = line.decode(errors="replace").strip() or "A worker ended while it started."
                     sys.stderr.write(f"glancetui: {sentence}\n")
                     return False
@@ -239,12 +243,13 @@ class Supervisor:
             if number == signal.SIGHUP:
                 self._on_hangup()
             self._reap()
+            self._end_silent()
             self._restart_due()
 
     def _patience(self) -> float:
         """Seconds until something is due that no signal announces."""
         now = time.monotonic()
-        return max(0.0, min([60.0, *(at - now for at in self._restart_at)]))
+        return max(0.0, min([self._watch.interval or 60.0, *(at - now for at in self._restart_at)]))
 
     def _on_hangup(self) -> None:
         log.info("SIGHUP: workers read policy and logging again.")
@@ -259,11 +264,20 @@ class Supervisor:
             child = self._children.pop(pid, None)
             if child is None:
                 continue
+            self._watch.forget(child.ready)
             os.close(child.ready)
             lived = time.monotonic() - child.started
             self._delay = 0.0 if lived > SHORT_LIFE else min(LONGEST_DELAY, max(0.5, self._delay * 2))
             log.error("Worker %d ended (%s); another starts in %.1f s.", pid, _ending(status), self._delay)
             self._restart_at.append(time.monotonic() + self._delay)
+
+    def _end_silent(self) -> None:
+        """Kills workers whose event loop stands still; `_reap` then replaces them."""
+        silent = self._watch.silent([child.ready for child in self._children.values()])
+        for child in self._children.values():
+            if child.ready in silent:
+                log.error("Worker %d has not answered for %g s and is killed.", child.pid, self._watch.patience)
+                os.kill(child.pid, signal.SIGKILL)
 
     def _restart_due(self) -> None:
         now = time.monotonic()
@@ -278,7 +292,8 @@ class Supervisor:
         log.info("Stopping: running requests have %g s.", self._settings.server.drain_seconds)
         listen.close(self._sockets)
         self._kill(signal.SIGTERM)
-        deadline = time.monotonic() + self._settings.server.drain_seconds + GRACE
+        since = time.monotonic()
+        deadline = since + self._settings.server.drain_seconds + GRACE
         clean = True
         while self._children:
             for pid, status in _ended():
@@ -287,7 +302,9 @@ class Supervisor:
             if not self._children:
                 break
             received = signal.sigtimedwait(SIGNALS, max(0.0, deadline - time.monotonic()))
-            if received is None or received.si_signo in (signal.SIGTERM, signal.SIGINT):
+            if received is None or (
+                received.si_signo in (signal.SIGTERM, signal.SIGINT) and time.monotonic() - since > ECHO
+            ):
                 log.warning("Workers that still run are killed.")
                 self._kill(signal.SIGKILL)
                 clean = False

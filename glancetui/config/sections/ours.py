@@ -112,6 +112,14 @@ GLANCETUI = Section(
         ),
         Option("drain_seconds", Kind.NUMBER, 30.0, "Seconds that running requests get after SIGTERM.", minimum=0),
         Option(
+            "worker_silence_seconds",
+            Kind.NUMBER,
+            30.0,
+            "A worker whose event loop stands still for so long is killed and replaced; 0: never. Work in threads may "
+            "take as long as it likes.",
+            minimum=0,
+        ),
+        Option(
             "upload_lease_seconds",
             Kind.NUMBER,
             60.0,

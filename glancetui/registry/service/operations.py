@@ -24,7 +24,7 @@ class Operation(msgspec.Struct, frozen=True):
     decode_arguments: Callable[[bytes | msgspec.Raw], msgspec.Struct]
     decode_result: Callable[[bytes | msgspec.Raw], Any]
 
-    def packed(self, *arguments: Any, **named: Any) -> msgspec.Raw:  # noqa: ANN401 - as the interface has them
+    def packed(self, *arguments: Any, **named: Any) -> msgspec.Raw:
         """The arguments of a call. Raises TypeError for too many, too few or unknown ones; BadRequest for text or
         numbers that can be neither sent nor stored."""
         try:

@@ -17,7 +17,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -79,8 +79,15 @@ class Service:
         self._wake_up, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
 
-    def run(self, listeners: Sequence[socket.socket], context: ssl.SSLContext | None, drain_seconds: float) -> bool:
-        """Until `stop`. `context`: the TLS of listeners that are no unix sockets. False: calls had to be cut."""
+    def run(
+        self,
+        listeners: Sequence[socket.socket],
+        context: ssl.SSLContext | None,
+        drain_seconds: float,
+        beat: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Until `stop`. `context`: the TLS of listeners that are no unix sockets. `beat` is called as long as the loop
+        turns. False: calls had to be cut."""
         with selectors.DefaultSelector() as selector:
             for listener in listeners:
                 selector.register(listener, selectors.EVENT_READ)
@@ -90,6 +97,7 @@ class Service:
                     if isinstance(key.fileobj, socket.socket):
                         self._accept(key.fileobj, context)
                 self._cut_late()
+                beat()
         for listener in listeners:
             listener.close()  # what waits to be accepted shall go elsewhere now, not when this process ends
         return self._drain(drain_seconds)
