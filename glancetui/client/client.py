@@ -18,7 +18,7 @@ from glancetui.client.problems import Ambiguous, ServerFault, error_of
 from glancetui.client.query import ImageQuery, Page, merged
 from glancetui.client.transport import Address, Answer, BodySender, Transport, address_of, header_map, read_whole
 from glancetui.client.values import ApiVersion, Created, RemoteImage, RemoteMember, RemoteStore, text
-from glancetui.errors import BadRequest, NotFound
+from glancetui.errors import BadRequest, NotFound, Stale
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
@@ -211,21 +211,34 @@ class Client:
         token: CancelToken | None = None,
     ) -> RemoteImage:
         """Apply JSON-patch operations, all or none. With `etag`, only if the image is still that one: else Stale."""
-        headers = {"Content-Type": PATCH_TYPE} | ({"If-Match": etag} if etag else {})
+        headers = {"Content-Type": PATCH_TYPE, **if_match(etag)}
         body = msgspec.json.encode(list(operations))
         return self._image("PATCH", f"/v2/images/{path_part(image_id)}", body=body, headers=headers, token=token)
 
-    def delete(self, image_id: str, token: CancelToken | None = None) -> None:
-        """Raises NotFound, Forbidden (protected), Conflict (in use)."""
-        self._done("DELETE", f"/v2/images/{path_part(image_id)}", token=token)
+    def unchanged(self, seen: RemoteImage, token: CancelToken | None = None) -> RemoteImage:
+        """The image, which is still as `seen` shows it, now with its ETag. Raises Stale, NotFound.
 
-    def deactivate(self, image_id: str, token: CancelToken | None = None) -> None:
+        A change that names this ETag is refused by a server of ours if the image changes in between. A stock endpoint
+        knows no ETag: there, what is left is the moment between this answer and the change.
+        """
+        now = self.image(seen.id, token)
+        if not now.same_as(seen):
+            raise Stale(f"Image {seen.name or seen.id} has changed since it was looked at; it was left alone.")
+        return now
+
+    def delete(self, image_id: str, token: CancelToken | None = None, *, etag: str | None = None) -> None:
+        """Raises NotFound, Forbidden (protected), Conflict (in use). With `etag`, Stale if the image is another now."""
+        self._done("DELETE", f"/v2/images/{path_part(image_id)}", token=token, headers=if_match(etag))
+
+    def deactivate(self, image_id: str, token: CancelToken | None = None, *, etag: str | None = None) -> None:
         """Keep others from downloading it. Done already is done."""
-        self._done("POST", f"/v2/images/{path_part(image_id)}/actions/deactivate", token=token)
+        target = f"/v2/images/{path_part(image_id)}/actions/deactivate"
+        self._done("POST", target, token=token, headers=if_match(etag))
 
-    def reactivate(self, image_id: str, token: CancelToken | None = None) -> None:
+    def reactivate(self, image_id: str, token: CancelToken | None = None, *, etag: str | None = None) -> None:
         """Undo `deactivate`. Done already is done."""
-        self._done("POST", f"/v2/images/{path_part(image_id)}/actions/reactivate", token=token)
+        target = f"/v2/images/{path_part(image_id)}/actions/reactivate"
+        self._done("POST", target, token=token, headers=if_match(etag))
 
     def add_tag(self, image_id: str, tag: str, token: CancelToken | None = None) -> None:
         """Done already is done."""
@@ -348,8 +361,14 @@ class Client:
         answer = self._ask(method, target, headers=headers, body=body, token=token)
         return RemoteImage.from_document(document_of(answer, self.address()), answer.headers.get("etag"))
 
-    def _done(self, method: str, target: str, token: CancelToken | None = None) -> None:
-        self._ask(method, target, token=token)
+    def _done(
+        self,
+        method: str,
+        target: str,
+        token: CancelToken | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._ask(method, target, headers=headers, token=token)
 
 
 def path_part(value: str) -> str:
@@ -361,6 +380,11 @@ def path_part(value: str) -> str:
 
 def member_path(image_id: str, project: str) -> str:
     return f"/v2/images/{path_part(image_id)}/members/{path_part(project)}"
+
+
+def if_match(etag: str | None) -> Mapping[str, str]:
+    """The header that makes a change conditional."""
+    return {"If-Match": etag} if etag else {}
 
 
 def document_of(answer: Answer, address: Address) -> dict[str, object]:

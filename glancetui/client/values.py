@@ -80,6 +80,15 @@ class RemoteImage(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+    def same_as(self, other: RemoteImage) -> bool:
+        """Both show the same image in the same state. An endpoint may list tags in any order."""
+        return _in_order(self.document) == _in_order(other.document)
+
+
+def _in_order(document: Mapping[str, object]) -> Mapping[str, object]:
+    return {**document, "tags": sorted(texts(document.get("tags")))}
+
+
 class RemoteMember(msgspec.Struct, frozen=True, kw_only=True):
     image_id: str
     member_id: str

@@ -243,7 +243,10 @@ class Desk(Screen[None], inherit_bindings=False):
     # Keys
 
     async def on_key(self, event: events.Key) -> None:
+        if self.app.screen is not self:
+            return  # it was on its way when a box opened: it is no answer to the box, and must not act below it
         if self.prompt.is_open:
+            await self.prompt.take(event)
             return
         pressed = event.character if event.is_printable and event.character and event.character != " " else event.key
         action = self.keymap.find(pressed, self.view.name_of_view)
@@ -289,6 +292,7 @@ class Desk(Screen[None], inherit_bindings=False):
 
     def _stop_asking(self) -> None:
         self.query_one("#bottom").remove_class("prompting")
+        self.query_one("#footer", Line).refresh()
         self.view.shown()
 
     @on(Prompt.Typed)

@@ -140,6 +140,10 @@ class PublishForm(Box[Publication | None]):
             self._own_format = bool(event.value)
         self._say()
 
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.focus_next()
+
     def on_choice_changed(self, event: Choice.Changed) -> None:
         event.stop()
         self._say()

@@ -78,7 +78,7 @@ class DashboardView(View):
         head = Text(end="").append(f"{title:<{LABEL}}", palette.head)
         if key:
             button = pressing(f"view.{view}")
-            head.append(f"{key} ", palette.key + button).append(f"{view}\n", palette.faint + button)
+            head.append(f"[{key}]", palette.key + button).append(f" {view}\n", palette.faint + button)
         return head
 
     def _attention(self, width: int) -> Text:

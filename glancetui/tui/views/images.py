@@ -40,7 +40,7 @@ class ImagesView(ImageActions, View):
     DEFAULT_CSS = """
     ImagesView #split { layout: vertical; height: 1fr; }
     ImagesView #split Pane { display: none; border-top: solid $line; padding: 1 2 0 2; }
-    ImagesView.under #split Pane { display: block; height: 13; }
+    ImagesView.under #split Pane { display: block; height: 13; padding: 0 2; }
     ImagesView.beside #split { layout: horizontal; }
     ImagesView.beside #split VirtualTable { width: 60%; }
     ImagesView.beside #split Pane {
@@ -189,10 +189,10 @@ class ImagesView(ImageActions, View):
             left.append((f"{glyphs.up} {self.source.arrived} new", palette.busy + Style(bold=True)))
         direction = glyphs.down if self.order.descending else glyphs.up
         right = [
-            (f"{len(self.table.marks)} marked" if self.table.marks else "", palette.warn),
             (f"sort {self.order.key}{direction}", palette.soft),
-            (self._count(), palette.ink),
             (self._age(), palette.soft),
+            (self._count(), palette.ink),
+            (f"{len(self.table.marks)} marked" if self.table.marks else "", palette.warn),
         ]
         return spread(left, right, width)
 
@@ -200,9 +200,8 @@ class ImagesView(ImageActions, View):
         total, source = figures.count(len(self.source)), self.source
         at_least = ">=" if self.session.glyphs.ascii_only else "≥"
         if source.matches is not None:
-            beyond = "" if source.complete else f" of {at_least} {figures.count(source.rows.scanned)}"
-            go_on = " · . goes on" if source.paused else ""
-            return f"{total} matches in {figures.count(source.rows.scanned)}{beyond}{go_on}"
+            go_on = "" if source.complete else " · . goes on" if source.paused else f" {self.session.glyphs.ellipsis}"
+            return f"{total} matches in {figures.count(source.rows.scanned)}{go_on}"
         if not len(source) and not source.complete:
             return ""
         position = figures.count(self.table.cursor + 1) if len(source) else "0"

@@ -197,10 +197,11 @@ class TransfersView(View):
             self.post_message(self.Changed())
 
     def _ended(self, transfer: Transfer) -> None:
-        what = "published" if transfer.order.upload else "fetched and verified"
+        what = "published" if transfer.order.upload else "fetched"
         name = transfer.order.name
         if transfer.state is State.DONE:
-            self.desk.say(f"{name}: {what}", seconds=6)
+            verified = "" if transfer.order.upload else f" and verified: {transfer.order.path}"
+            self.desk.say(f"{name}: {what}{verified}", seconds=6)
         elif transfer.state is State.FAILED:
             if transfer.image_id is not None and transfer.order.upload:
                 self.session.reasons[transfer.image_id] = transfer.sentence

@@ -14,6 +14,7 @@ from glancetui.tui.palette import Palette
 from glancetui.tui.session import Session
 
 ROOMY = 112  # cells from which the tabs stand apart
+CRUMBS_TOO = 140  # cells from which the tabs leave room for the name of what is open
 LACKING = frozenset({"stores", "services", "findings", "cache", "tasks", "events", "metadefs"})
 
 
@@ -49,7 +50,7 @@ def tabs(session: Session, keymap: Keymap, view: str, crumbs: Sequence[str], wid
         return Text(f" {cut(session.starting, width - 2)}", palette.busy, no_wrap=True, end="")
     if connection.troubled and connection.reason:
         return Text(f" {cut(clean(connection.reason), width - 2)}", palette.bad, no_wrap=True, end="")
-    if width < 100:
+    if width < 100 or (crumbs[1:] and width < CRUMBS_TOO):
         return _crumbs(crumbs, palette, session.glyphs, width)
     line = Text(" ", no_wrap=True, end="")
     gap = "  " if width >= ROOMY else " "
@@ -107,8 +108,15 @@ def _help() -> Action:
 
 
 def spread(parts: Sequence[tuple[str, Style]], right: Sequence[tuple[str, Style]], width: int) -> Text:
-    """Parts from the left, parts at the right edge, and blanks between; the left gives way."""
-    tail = Text("   ").join([Text(text, style) for text, style in right if text])
+    """Parts from the left, parts at the right edge, the dearest last, and blanks between.
+
+    What is at the right gives way from its left while the left lacks room; then the left is cut.
+    """
+    tails = [Text(text, style) for text, style in right if text]
+    wanted = sum(cells(text) + 1 for text, _ in parts if text)
+    while len(tails) > 1 and wanted + 2 + _width(tails) > width:
+        del tails[0]
+    tail = Text("   ").join(tails)
     room = width - 2 - cells(tail.plain)
     line = Text(" ", no_wrap=True, end="")
     for text, style in parts:
@@ -118,3 +126,8 @@ def spread(parts: Sequence[tuple[str, Style]], right: Sequence[tuple[str, Style]
         line.append(cut(text, left - 1), style).append(" ")
     line.append(" " * max(1, room - cells(line.plain) + 1))
     return line.append_text(tail)
+
+
+def _width(texts: Sequence[Text]) -> int:
+    """Cells of texts side by side, three blanks between them."""
+    return sum(text.cell_len + 3 for text in texts) - 3
