@@ -17,7 +17,7 @@ from glancetui.client.cancel import CancelToken
 from glancetui.client.problems import Ambiguous, ServerFault, error_of
 from glancetui.client.query import ImageQuery, Page, merged
 from glancetui.client.transport import Address, Answer, BodySender, Transport, address_of, header_map, read_whole
-from glancetui.client.values import ApiVersion, Created, RemoteImage, RemoteMember, RemoteStore, text
+from glancetui.client.values import ApiVersion, Created, Part, RemoteImage, RemoteMember, RemoteStore, text
 from glancetui.errors import BadRequest, NotFound, Stale
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -79,6 +79,20 @@ class Client:
             raise ServerFault(f"{address} is no Image API: it lists no versions.")
         found = [version_of(entry) for entry in entries if isinstance(entry, dict)]
         return tuple(sorted(found, key=lambda version: version.status != "CURRENT"))
+
+    def parts(self, token: CancelToken | None = None) -> tuple[Part, ...]:
+        """What the endpoint says at /readyz of its own parts; empty where it has no such page, as a stock one."""
+        answer = self.transport.request(
+            "GET", self.address(token), "/readyz", headers={"Accept": "application/json"}, token=token
+        )
+        if answer.status not in {200, 503}:
+            return ()
+        try:
+            entries = msgspec.json.decode(answer.body, type=dict[str, object]).get("parts")
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return ()  # a balancer's own page, not the endpoint's
+        found = entries if isinstance(entries, list) else []
+        return tuple(part_of(entry) for entry in found if isinstance(entry, dict))
 
     def stores(self, token: CancelToken | None = None) -> tuple[RemoteStore, ...]:
         """The stores that may be named; empty where there is only one."""
@@ -405,6 +419,11 @@ def version_of(entry: Mapping[str, object]) -> ApiVersion:
     return ApiVersion(
         id=text(entry.get("id")) or "", status=text(entry.get("status")) or "", url=text(first.get("href")) or ""
     )
+
+
+def part_of(entry: Mapping[str, object]) -> Part:
+    name = text(entry.get("part")) or "a part without a name"
+    return Part(name=name, ok=entry.get("ok") is True, why=text(entry.get("why")) or "")
 
 
 def store_of(entry: Mapping[str, object]) -> RemoteStore:

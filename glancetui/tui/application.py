@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from textual.app import App
@@ -96,11 +97,30 @@ class GlanceApp(App[int], inherit_bindings=False):
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.exit, 128 + number)  # leave in order: the terminal is put back
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+            self._leave_in_order_on(loop, number)
         for complaint in self._complaints:
             self.desk.say(complaint, "warning", seconds=10)
         self.call_after_refresh(self._connect)
+
+    def _leave_in_order_on(self, loop: asyncio.AbstractEventLoop, number: signal.Signals) -> None:
+        loop.add_signal_handler(number, self.exit, 128 + number)  # so that the terminal is put back
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """The terminal is another program's, such as an editor's, which runs inside. Raises SuspendNotSupported.
+
+        ctrl+c reaches every process of a terminal; meanwhile it is not for this one. A handler of Python's own is not
+        inherited by that program, as ignoring would be.
+        """
+        loop = asyncio.get_running_loop()
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, lambda *_: None)
+        try:
+            with self.suspend():
+                yield
+        finally:
+            self._leave_in_order_on(loop, signal.SIGINT)
 
     def _connect(self) -> None:
         self.run_worker(self._open(), group="connect", exclusive=True, exit_on_error=False)

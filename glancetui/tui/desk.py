@@ -10,9 +10,10 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 
+from glancetui.client.problems import Unreachable
 from glancetui.client.text import clean, cut
-from glancetui.client.values import RemoteImage
-from glancetui.errors import GlancetuiError
+from glancetui.client.values import Part, RemoteImage
+from glancetui.errors import GlancetuiError, Unavailable
 from glancetui.tui.actions import BY_ID, VIEWS, Action, Keymap, of_view
 from glancetui.tui.figures import ago
 from glancetui.tui.publication import Publication
@@ -175,9 +176,9 @@ class Desk(Screen[None], inherit_bindings=False):
             self.image.replaced(image)
         self.session.connection.hurry(self.session.clock())
 
-    def images_deleted(self, image_ids: Sequence[str]) -> None:
-        self.images.forget(image_ids)
-        if self.image.image is not None and self.image.image.id in image_ids and "image" in self.path:
+    def image_deleted(self, image_id: str) -> None:
+        self.images.forget(image_id)
+        if self.image.image is not None and self.image.image.id == image_id and "image" in self.path:
             self.image.gone = True
             self.go("images")
         self.session.connection.hurry(self.session.clock())
@@ -213,11 +214,21 @@ class Desk(Screen[None], inherit_bindings=False):
             if not asked and session.service is not None:
                 session.about = await session.pool.run(session.service.about)
         except GlancetuiError as error:
-            self.failed(error)
+            self.failed(error, await self._parts(error))
         else:
             self.answered()
         finally:
             self._asking = False
+
+    async def _parts(self, error: GlancetuiError) -> Sequence[Part]:
+        """Which part of it is down, if an endpoint that answers 503 can tell."""
+        service = self.session.service
+        if service is None or not isinstance(error, Unavailable) or isinstance(error, Unreachable):
+            return ()
+        try:
+            return await self.session.pool.run(service.parts)
+        except GlancetuiError:
+            return ()  # then its 503 says all that is known
 
     def answered(self) -> None:
         troubled = self.session.connection.troubled
@@ -225,12 +236,13 @@ class Desk(Screen[None], inherit_bindings=False):
         if troubled:
             self.redraw_lines()
 
-    def failed(self, error: Exception) -> None:
-        self.session.connection.failed(error, self.session.clock())
+    def failed(self, error: Exception, parts: Sequence[Part] | None = None) -> None:
+        self.session.connection.failed(error, self.session.clock(), parts)
         self.redraw_lines()
 
     @on(View.Failed)
     def _view_failed(self, message: View.Failed) -> None:
+        """Told at once; which part it is, the next round of asking finds out."""
         self.failed(message.error)
 
     def connected(self) -> None:
@@ -280,6 +292,9 @@ class Desk(Screen[None], inherit_bindings=False):
     def say(self, sentence: str, severity: str = "information", seconds: float = 4) -> None:
         """A toast, kept in the log too."""
         self.session.note(sentence, severity)
+        self.toast(sentence, severity, seconds)
+
+    def toast(self, sentence: str, severity: str, seconds: float) -> None:
         level = "information" if severity == "information" else "warning" if severity == "warning" else "error"
         self.app.notify(sentence, severity=level, timeout=seconds, markup=False)  # type: ignore[arg-type]  # a literal
 
@@ -341,6 +356,12 @@ class Desk(Screen[None], inherit_bindings=False):
         self.ask(":")
 
     def act_back(self) -> None:
+        if any(toast.severity == "error" for toast in self.app._notifications):  # Textual shows them, and tells nobody
+            self.app.clear_notifications()
+            return
+        if self.session.run is not None:
+            self.session.run.stopped = True
+            return
         if self.view.back():
             return
         if len(self.path) > 1:
@@ -403,7 +424,7 @@ class Desk(Screen[None], inherit_bindings=False):
             if any(getattr(image, name) != value for name, value in change.left.items()):
                 self.say(f"Not undone ({change.sentence}): it was changed since.", "warning")
                 return
-            fresh = await session.pool.run(service.set, change.image_id, change.back)
+            fresh = await session.pool.run(service.patch, image, change.back)
         except GlancetuiError as error:
             self.say(f"Not undone ({change.sentence}): {error}", "error", seconds=60)
             return

@@ -1,4 +1,4 @@
-"""If-Match: a change asked for only while the image is what the client last saw. An addition of ours; Glance ignores it."""
+"""If-Match: a change asked for only while the image is what the client last saw. Ours; Glance knows no ETag."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from glancetui.server import wire
 
 
 def if_match(request: Request, view: wire.View) -> Condition:
-    """Holds for an image that, shown to this caller, has one of the tags (RFC 9110, 13.1.1); without the header, always.
+    """Holds for an image that, shown to this caller, has one of the tags (RFC 9110, 13.1.1); else raises.
 
     Tags compare strongly: one marked weak never matches.
     """

@@ -21,8 +21,8 @@ from glancetui.tui.columns import IMAGE_COLUMNS, Cell
 from glancetui.tui.ports import Order, Query
 from glancetui.tui.session import Session
 from glancetui.tui.source import ImageSource
-from glancetui.tui.views.acting import ImageActions
 from glancetui.tui.views.base import View
+from glancetui.tui.views.editing import ImageEditing
 from glancetui.tui.widgets import facts
 from glancetui.tui.widgets.chrome import spread
 from glancetui.tui.widgets.pane import Pane
@@ -30,10 +30,12 @@ from glancetui.tui.widgets.table import VirtualTable
 
 PREVIEW_REST = 0.1  # seconds on a row before the preview follows
 WIDE, MEDIUM, SHORT = 160, 100, 30
+MANY_GHOSTS = 1000  # rows that vanish at once and are stepped over
+MOST_MARKED = 10_000  # by one key: each is kept as it was seen, so that what changed since is left alone
 SHARES = (30, 40, 50, 60, 70, 80)  # the list's part in percent
 
 
-class ImagesView(ImageActions, View):
+class ImagesView(ImageEditing, View):
     name_of_view = "images"
     title_of_view = "Images"
 
@@ -68,7 +70,7 @@ class ImagesView(ImageActions, View):
         self.waiting_since = session.clock()
         self._preview_timer: Timer | None = None
         self._share = SHARES.index(60)
-        self._list_opened = False
+        self.marking: int | None = None  # how many `*` has found so far, while it looks
 
     def compose(self) -> ComposeResult:
         with Container(id="split"):
@@ -160,17 +162,30 @@ class ImagesView(ImageActions, View):
     # What is chosen
 
     def chosen(self) -> list[RemoteImage]:
-        """The marked images that are in memory, else the one under the cursor."""
-        if self.table.marks:
-            return [image for image in self.source.rows.held() if image.id in self.table.marks]
+        """The marked images, as last seen, else the one under the cursor."""
+        marks = self.table.marks
+        if marks:
+            held = {image.id: image for image in self.source.rows.held() if image.id in marks}
+            return [held.get(image_id, image) for image_id, image in marks.items() if not self.source.is_gone(image_id)]
         current = self.table.current
         return [] if current is None or self.source.is_gone(current.id) else [current]
 
-    def forget(self, image_ids: Iterable[str]) -> None:
-        for image_id in image_ids:
-            self.table.marks.pop(image_id, None)
-            self.source.vanish(image_id)
+    def forget(self, image_id: str) -> None:
+        self.table.marks.pop(image_id, None)
+        self.source.vanish(image_id)
+        if self.table.cursor_id == image_id:
+            self._step_off()
         self.table.refresh()
+
+    def _step_off(self) -> None:
+        """From a row that goes, to the next one that stays; at the end, to the one before."""
+        below = range(self.table.cursor + 1, len(self.source))
+        above = range(self.table.cursor - 1, -1, -1)
+        for index in (*below[:MANY_GHOSTS], *above[:MANY_GHOSTS]):
+            row = self.source.row(index)
+            if row is not None and not self.source.is_gone(row.id):
+                self.table.move(index)
+                return
 
     def replaced(self, image: RemoteImage) -> None:
         self.source.replace(image)
@@ -181,6 +196,8 @@ class ImagesView(ImageActions, View):
 
     def chips(self, width: int) -> Text:
         palette, glyphs = self.session.palette(), self.session.glyphs
+        if self.session.run is not None:
+            return spread([(self.session.run.text(), palette.busy)], [("esc stops", palette.soft)], width)
         left = [(f"{glyphs.server} {clean(str(term))}", palette.good) for term in self.plan.server]
         left += [(f"{glyphs.local} {clean(str(term))}", palette.warn) for term in self.plan.local]
         if self.wrong is not None:
@@ -192,9 +209,14 @@ class ImagesView(ImageActions, View):
             (f"sort {self.order.key}{direction}", palette.soft),
             (self._age(), palette.soft),
             (self._count(), palette.ink),
-            (f"{len(self.table.marks)} marked" if self.table.marks else "", palette.warn),
+            (self._marks(), palette.warn),
         ]
         return spread(left, right, width)
+
+    def _marks(self) -> str:
+        if self.marking is not None:
+            return f"marking {figures.count(self.marking)}{self.session.glyphs.ellipsis} esc stops"
+        return f"{figures.count(len(self.table.marks))} marked" if self.table.marks else ""
 
     def _count(self) -> str:
         total, source = figures.count(len(self.source)), self.source
@@ -342,15 +364,28 @@ class ImagesView(ImageActions, View):
     @work(exclusive=True, group="marking", exit_on_error=False)
     async def act_mark_all(self) -> None:
         """Every image that the filter matches, read to the end first."""
+        source = self.source
+        marked: dict[str, RemoteImage] = {}
+        rows = source.rows
         try:
-            while not self.source.complete:
-                self.source.go_on()
-                await self.source.load(len(self.source), len(self.source))
+            while rows is source.rows:
+                marked |= {image.id: image for image in rows.held()}  # page by page: old ones may be let go meanwhile
+                self.marking = len(marked)
                 self.post_message(self.Changed())
+                if source.complete or len(marked) >= MOST_MARKED:
+                    break
+                source.go_on()
+                await source.load(len(source), len(source))
         except GlancetuiError as error:
             self.post_message(self.Failed(error))
             return
-        self.table.mark(image.id for image in self.source.rows.held())
+        finally:
+            self.marking = None
+        if rows is not source.rows:
+            return
+        self.table.mark(marked.values())
+        if not source.complete:
+            self.desk.say(f"Marked the first {len(marked):,}; there are more. A filter makes them fewer.", "warning")
 
     def act_next_pane(self) -> None:
         visible = [self.table, self.pane] if self.pane.display else [self.table]
@@ -391,6 +426,9 @@ class ImagesView(ImageActions, View):
         self.desk.act_menu()
 
     def back(self) -> bool:
+        if self.marking is not None:
+            self.workers.cancel_group(self, "marking")
+            return True
         if self.table.marks:
             self.table.clear_marks()
             return True
