@@ -237,7 +237,7 @@ class Client:
         """
         now = self.image(seen.id, token)
         if not now.same_as(seen):
-            raise Stale(f"Image {seen.name or seen.id} has changed since it was looked at; it was left alone.")
+            raise Stale("It has changed since it was looked at, and was left alone.")
         return now
 
     def delete(self, image_id: str, token: CancelToken | None = None, *, etag: str | None = None) -> None:

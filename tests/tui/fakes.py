@@ -158,7 +158,7 @@ class ListService:
 
     def _still(self, seen: RemoteImage) -> None:
         if not self.image(seen.id).same_as(seen):
-            raise Stale(f"Image {seen.id} has changed since it was looked at.")
+            raise Stale("It has changed since it was looked at, and was left alone.")
 
     def patch(self, seen: RemoteImage, operations: Sequence[Mapping[str, object]]) -> RemoteImage:
         self._enter(f"patch {operations}")

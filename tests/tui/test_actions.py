@@ -12,6 +12,7 @@ from glancetui.tui import settings as tui_settings
 from glancetui.tui.actions import ACTIONS, BY_ID, Keymap, of_view
 from glancetui.tui.boxes.confirm import Confirm
 from glancetui.tui.boxes.help import Help
+from glancetui.tui.boxes.line import LineBox
 from glancetui.tui.boxes.pick import Pick
 from glancetui.tui.boxes.publish import PublishForm
 from glancetui.tui.boxes.save import SaveBox
@@ -84,6 +85,9 @@ EFFECTS: dict[str, tuple[tuple[str, ...], Effect]] = {
     "image.hide": ((), lambda at: at.service.images[NEWEST].os_hidden),
     "image.visibility": ((), titled("Visible to")),
     "image.activate": ((), opened(Confirm)),
+    "image.edit": ((), lambda at: "editor" in at.app.session.notices[-1].sentence),  # a test's screen cannot be lent
+    "image.amend": ((), opened(LineBox)),
+    "image.add": (("enter",), opened(LineBox)),
     "transfer.cancel": (("3",), opened(Confirm)),
     "undo.list": (("P",), titled("Undo")),
     "app.quit": (("enter",), at_view("images")),
