@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
@@ -37,6 +38,7 @@ class Opener(Protocol):
         """The flags that lead a command to the same endpoint."""
 
 
+SWITCH_SECONDS = 0.0005  # after which a thread that reads an answer gives way to a key; Python waits ten times that
 INTERRUPT_TWICE = 2.0  # seconds within which a second ctrl+c quits
 
 
@@ -96,6 +98,7 @@ class GlanceApp(App[int], inherit_bindings=False):
         return self.desk
 
     def on_mount(self) -> None:
+        sys.setswitchinterval(SWITCH_SECONDS)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
             self._leave_in_order_on(loop, number)

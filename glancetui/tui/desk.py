@@ -11,7 +11,7 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from glancetui.client.problems import Unreachable
-from glancetui.client.text import clean, cut
+from glancetui.client.text import cells, clean, cut
 from glancetui.client.values import Part, RemoteImage
 from glancetui.errors import GlancetuiError, Unavailable
 from glancetui.tui.actions import BY_ID, VIEWS, Action, Keymap, of_view
@@ -31,6 +31,7 @@ from glancetui.tui.widgets.line import Line
 from glancetui.tui.widgets.prompt import Prompt
 
 LEAST = (80, 24)
+TALLY = 22  # cells that are enough for most tallies
 LAST_SECONDS = 0.3  # that a cancelled transfer gets to tidy up when the program is left
 CLIPBOARD_BYTES = 74_994  # what OSC 52 carries through common terminals
 
@@ -42,9 +43,10 @@ class Desk(Screen[None], inherit_bindings=False):
     Desk > #views { height: 1fr; }
     Desk > #views > View { display: none; }
     Desk > #views > View.current { display: block; }
-    Desk > #bottom { height: 1; }
-    Desk > #bottom.prompting > #chips { display: none; }
-    Desk #chips { background: $bar; }
+    Desk > #bottom { height: 1; layout: horizontal; }
+    Desk > #bottom.prompting > Line { display: none; }
+    Desk #chips { background: $bar; width: 1fr; }
+    Desk #tally { background: $bar; width: 0; }
     Desk > #small { display: none; }
     Desk.small > * { display: none; }
     Desk.small > #small { display: block; }
@@ -64,7 +66,9 @@ class Desk(Screen[None], inherit_bindings=False):
         self.path = ["images"]
         self.last_path = ["dashboard"]
         self.prompt = Prompt()
+        self.tally = Line(self._tally, id="tally")  # apart: with each step of the cursor this alone is painted
         self._asking = False
+        self._tally_room = 0
 
     def compose(self) -> ComposeResult:
         yield Line(lambda width: chrome.header(self.session, width), id="header")
@@ -73,6 +77,7 @@ class Desk(Screen[None], inherit_bindings=False):
             yield self.images
         with Container(id="bottom"):
             yield Line(self._chips, id="chips")
+            yield self.tally
             yield self.prompt
         yield Line(self._footer, id="footer")
         yield Line(self._too_small, id="small")
@@ -103,6 +108,18 @@ class Desk(Screen[None], inherit_bindings=False):
 
     def _chips(self, width: int) -> Text:
         return self.view.chips(width)
+
+    def _tally(self, width: int) -> Text:
+        shown = cut(self.view.tally(), width - 1)
+        return Text(" " * (width - 1 - cells(shown)) + shown, self.session.palette().ink, no_wrap=True, end="")
+
+    def _make_room(self) -> None:
+        """For the tally: as a rule the same, so that the line is not laid out anew for each."""
+        shown = self.view.tally()
+        wanted = max(TALLY, cells(shown) + 2) if shown else 0
+        if wanted != self._tally_room:
+            self._tally_room = wanted
+            self.tally.styles.width = wanted
 
     def _footer(self, width: int) -> Text:
         if self.prompt.is_open:
@@ -135,13 +152,15 @@ class Desk(Screen[None], inherit_bindings=False):
         self.redraw_lines()
 
     def redraw_lines(self) -> None:
+        self._make_room()
         for line in self.query(Line):
             line.refresh()
 
     @on(View.Changed)
     def lines_changed(self) -> None:
         """Draw again what looks different now of the lines around the view."""
-        for name in ("#chips", "#crumbs", "#footer"):
+        self._make_room()
+        for name in ("#chips", "#tally", "#crumbs", "#footer"):
             self.query_one(name, Line).refresh_if_changed()
 
     # Views
@@ -197,7 +216,8 @@ class Desk(Screen[None], inherit_bindings=False):
 
     def _tick(self) -> None:
         self.view.tick()
-        for name in ("#header", "#chips", "#crumbs"):
+        self._make_room()
+        for name in ("#header", "#chips", "#tally", "#crumbs"):
             self.query_one(name, Line).refresh_if_changed()
 
     def _pulse(self) -> None:

@@ -49,6 +49,10 @@ class View(Container):
         """The line above the footer."""
         return Text(" ", end="")
 
+    def tally(self) -> str:
+        """What stands at the right end of that line: where the cursor is, and of how many."""
+        return ""
+
     def off(self, action: Action) -> str | None:  # noqa: ARG002  # what views override
         """Why an action cannot be used now; None: it can."""
         return None

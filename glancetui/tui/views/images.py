@@ -208,7 +208,6 @@ class ImagesView(ImageEditing, View):
         right = [
             (f"sort {self.order.key}{direction}", palette.soft),
             (self._age(), palette.soft),
-            (self._count(), palette.ink),
             (self._marks(), palette.warn),
         ]
         return spread(left, right, width)
@@ -217,6 +216,9 @@ class ImagesView(ImageEditing, View):
         if self.marking is not None:
             return f"marking {figures.count(self.marking)}{self.session.glyphs.ellipsis} esc stops"
         return f"{figures.count(len(self.table.marks))} marked" if self.table.marks else ""
+
+    def tally(self) -> str:
+        return "" if self.session.run is not None else self._count()
 
     def _count(self) -> str:
         total, source = figures.count(len(self.source)), self.source

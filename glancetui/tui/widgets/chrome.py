@@ -112,11 +112,11 @@ def spread(parts: Sequence[tuple[str, Style]], right: Sequence[tuple[str, Style]
 
     What is at the right gives way from its left while the left lacks room; then the left is cut.
     """
-    tails = [Text(text, style) for text, style in right if text]
+    tails = [(f"   {text}", style) for text, style in right if text]
     wanted = sum(cells(text) + 1 for text, _ in parts if text)
-    while len(tails) > 1 and wanted + 2 + _width(tails) > width:
+    while len(tails) > 1 and wanted + 2 + sum(cells(text) for text, _ in tails) > width:
         del tails[0]
-    tail = Text("   ").join(tails)
+    tail = Text.assemble(*tails)
     room = width - 2 - cells(tail.plain)
     line = Text(" ", no_wrap=True, end="")
     for text, style in parts:
@@ -126,8 +126,3 @@ def spread(parts: Sequence[tuple[str, Style]], right: Sequence[tuple[str, Style]
         line.append(cut(text, left - 1), style).append(" ")
     line.append(" " * max(1, room - cells(line.plain) + 1))
     return line.append_text(tail)
-
-
-def _width(texts: Sequence[Text]) -> int:
-    """Cells of texts side by side, three blanks between them."""
-    return sum(text.cell_len + 3 for text in texts) - 3

@@ -356,20 +356,37 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True, inherit_bindings=Fals
         if row is None:
             return self._skeleton(palette, ground)
         scene = self._scene()
-        mark = scene.glyphs.mark if row.id in self.marks else " "
-        segments = [Segment(f" {mark} ", palette.warn + ground)]
+        segments: list[Segment] = []
+        # Blanks before an unmarked name are of the name's colour: one stretch of a colour costs the terminal least.
+        lead = " " * GUTTER
+        if row.id in self.marks:
+            segments.append(Segment(f" {scene.glyphs.mark} ", palette.warn + ground))
+            lead = ""
         gone, old = self.source.is_gone(row.id), self.source.before_change(row.id)
+        used = GUTTER
         for column, width in self._fitted:
             cell = column.cell(row, scene)
             style = _ink(palette, cell.style) + ground
             text = words.fit(cell.text, width, right=column.right)
+            used += width + GAP
             changed = old is not None and column.cell(old, scene) != cell
             if not gone and not changed:
-                segments.append(Segment(text + " " * GAP, style))  # one stretch of a colour costs the terminal least
+                segments.append(Segment(lead + text + " " * GAP, style))
+                lead = ""
                 continue
             style += Style(strike=True, dim=True) if gone else Style(bold=True, underline=True)
-            segments += [Segment(text, style), Segment(" " * GAP, ground)]
-        return Strip(segments).adjust_cell_length(self.size.width, ground)
+            segments += [Segment(lead, ground), Segment(text, style), Segment(" " * GAP, ground)]
+            lead = ""
+        return self._padded(segments, used, ground)
+
+    def _padded(self, segments: list[Segment], used: int, ground: Style) -> Strip:
+        """A line as wide as the list, of segments that fill `used` cells: columns have widths, so none is measured."""
+        room = self.size.width - used
+        if room < 0:
+            return Strip(segments, used).adjust_cell_length(self.size.width, ground)
+        if room:
+            segments.append(Segment(" " * room, ground))
+        return Strip(segments, self.size.width)
 
     def _skeleton(self, palette: Palette, ground: Style) -> Strip:
         dot = self._scene().glyphs.skeleton
