@@ -422,8 +422,8 @@ def version_of(entry: Mapping[str, object]) -> ApiVersion:
 
 
 def part_of(entry: Mapping[str, object]) -> Part:
-    name = text(entry.get("part")) or "a part without a name"
-    return Part(name=name, ok=entry.get("ok") is True, why=text(entry.get("why")) or "")
+    name = text(entry.get("name")) or "a part without a name"
+    return Part(name=name, ready=entry.get("ready") is True, error=text(entry.get("error")) or "")
 
 
 def store_of(entry: Mapping[str, object]) -> RemoteStore:

@@ -112,8 +112,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One part of an endpoint, such as its registry or a store, and how it is."""
 
     name: str
-    ok: bool
-    why: str = ""
+    ready: bool
+    error: str = ""  # a sentence
 
 
 class ApiVersion(msgspec.Struct, frozen=True, kw_only=True):

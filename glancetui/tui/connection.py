@@ -53,9 +53,9 @@ class Connection:
         self._failures += 1
         self.due, self.reason = now + delay, str(error)
         if parts is not None or not isinstance(error, Unavailable) or isinstance(error, Unreachable):
-            self.down = tuple(part for part in parts or () if not part.ok)
+            self.down = tuple(part for part in parts or () if not part.ready)
         if self.down:
-            self.reason = "; ".join(f"{part.name}: {part.why}" for part in self.down if part.why) or self.reason
+            self.reason = "; ".join(f"{part.name}: {part.error}" for part in self.down if part.error) or self.reason
         if isinstance(error, Unauthenticated):
             self._refusals += 1
             self.state = State.SIGN_IN if self._refusals >= REFUSALS_FOR_SIGN_IN else State.STALE

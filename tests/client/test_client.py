@@ -177,15 +177,15 @@ def test_a_change_names_the_version_that_was_seen_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "parts"),
     [
-        (200, {"ready": True, "parts": [{"part": "registry", "ok": True}]}, [("registry", True, "")]),
-        (503, {"parts": [{"part": "registry", "ok": False, "why": "gone"}]}, [("registry", False, "gone")]),
-        (503, {"parts": [{"why": 3}, "x"]}, [("a part without a name", False, "3")]),
+        (200, {"parts": [{"name": "registry", "ready": True, "error": None}]}, [("registry", True, "")]),
+        (503, {"parts": [{"name": "registry", "ready": False, "error": "gone"}]}, [("registry", False, "gone")]),
+        (503, {"parts": [{"error": 3}, "x"]}, [("a part without a name", False, "3")]),
         (503, b"<html>busy</html>", []),
-        (404, {"parts": [{"part": "registry"}]}, []),
+        (404, {"parts": [{"name": "registry"}]}, []),
         (503, {"message": "down"}, []),
     ],
 )  # fmt: skip
 def test_the_parts_of_an_endpoint_are_what_it_says_of_them(status: int, body: object, parts: list) -> None:
     with scripted(lambda asked: Reply(status, body)) as server, Client.at(server.url) as client:
-        assert [(part.name, part.ok, part.why) for part in client.parts()] == parts
+        assert [(part.name, part.ready, part.error) for part in client.parts()] == parts
         assert server.asked[0].path == "/readyz"

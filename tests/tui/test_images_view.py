@@ -239,7 +239,7 @@ async def test_failures_keep_the_rows_and_are_named() -> None:
 
 async def test_a_part_that_is_down_is_named_and_recovers_by_itself() -> None:
     async with screen(ListService(10)) as at:
-        at.service.told = (Part(name="registry", ok=False, why="it does not answer at unix:/run/registry"),)
+        at.service.told = (Part(name="registry", ready=False, error="it does not answer at unix:/run/registry"),)
         at.service.fails = Unavailable("The registry cannot be reached.")
         await at.sees("✕ registry down", "registry: it does not answer at unix:/run/registry", "cirros-0.6-8")
         await at.press("enter")  # the detail keeps what it shows as well
