@@ -12,6 +12,7 @@ from typing import Protocol
 
 from textual.app import App
 from textual.binding import Binding
+from textual.filter import LineFilter
 
 from glancetui.errors import GlancetuiError
 from glancetui.tui import themes
@@ -22,6 +23,7 @@ from glancetui.tui.palette import Palette
 from glancetui.tui.ports import Service
 from glancetui.tui.session import Session
 from glancetui.tui.settings import Settings
+from glancetui.tui.widgets.plain import AsciiOnly
 
 
 class Opener(Protocol):
@@ -76,6 +78,7 @@ class GlanceApp(App[int], inherit_bindings=False):
         if not self.settings.motion:
             self.animation_level = "none"
         glyphs = fitting(self.settings.ascii)
+        self._plain = [AsciiOnly()] if glyphs.ascii_only else []
         self.session = Session(self.settings, glyphs, lambda: self.palette, read_only=read_only)
         self.keymap = Keymap(self.settings.keys)
         self.desk = Desk(self.session, self.keymap)
@@ -83,6 +86,9 @@ class GlanceApp(App[int], inherit_bindings=False):
         self._opener = opener
         self._complaints = complaints
         self._interrupted_at = -INTERRUPT_TWICE
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), *self._plain]
 
     def get_css_variables(self) -> dict[str, str]:
         variables = super().get_css_variables()
