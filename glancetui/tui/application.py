@@ -36,6 +36,12 @@ class Opener(Protocol):
     def is_private(self) -> bool:
         """The endpoint is a service that ends with this program."""
 
+    def clouds(self) -> Sequence[str]:
+        """The names that `choose` takes. Raises ConfigError."""
+
+    def choose(self, name: str) -> None:
+        """What is opened next."""
+
     def endpoint_arguments(self) -> Sequence[str]:
         """The flags that lead a command to the same endpoint."""
 
@@ -83,7 +89,7 @@ class GlanceApp(App[int], inherit_bindings=False):
         self.keymap = Keymap(self.settings.keys)
         self.desk = Desk(self.session, self.keymap)
         self.session.endpoint_arguments = opener.endpoint_arguments
-        self._opener = opener
+        self.opener = opener
         self._complaints = complaints
         self._interrupted_at = -INTERRUPT_TWICE
 
@@ -142,16 +148,24 @@ class GlanceApp(App[int], inherit_bindings=False):
 
         while session.service is None:
             try:
-                service = await session.pool.run(self._opener, note)
+                service = await session.pool.run(self.opener, note)
                 session.about = await session.pool.run(service.about)
             except GlancetuiError as error:
                 self._starting("")
                 self.desk.failed(error)
                 await asyncio.sleep(max(0.1, session.connection.due - session.clock()))
                 continue
-            session.service, session.private = service, self._opener.is_private
+            session.service, session.private = service, self.opener.is_private
         self._starting("")
         self.desk.connected()
+
+    def switch(self, cloud: str) -> None:
+        """Leave this endpoint, however dead it is, for that of another cloud."""
+        self.workers.cancel_group(self, "connect")
+        self.opener.choose(cloud)
+        self.session.leave()
+        self.desk.disconnected()
+        self._connect()
 
     def _starting(self, sentence: str) -> None:
         self.session.starting = sentence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from rich.text import Text
 from textual import events, on, work
@@ -31,6 +32,7 @@ from glancetui.tui.widgets.line import Line
 from glancetui.tui.widgets.prompt import Prompt
 
 LEAST = (80, 24)
+RECENT = 50
 TALLY = 22  # cells that are enough for most tallies
 LAST_SECONDS = 0.3  # that a cancelled transfer gets to tidy up when the program is left
 CLIPBOARD_BYTES = 74_994  # what OSC 52 carries through common terminals
@@ -69,6 +71,7 @@ class Desk(Screen[None], inherit_bindings=False):
         self.tally = Line(self._tally, id="tally")  # apart: with each step of the cursor this alone is painted
         self._asking = False
         self._tally_room = 0
+        self.recent: dict[str, RemoteImage] = {}  # images that were opened, the latest first
 
     def compose(self) -> ComposeResult:
         yield Line(lambda width: chrome.header(self.session, width), id="header")
@@ -179,6 +182,9 @@ class Desk(Screen[None], inherit_bindings=False):
         self._show(path)
 
     def open_image(self, image: RemoteImage) -> None:
+        self.recent = {image.id: image} | {key: kept for key, kept in self.recent.items() if key != image.id}
+        while len(self.recent) > RECENT:
+            self.recent.popitem()
         self.image.show_image(image)
         self.go("images", "image")
 
@@ -264,6 +270,15 @@ class Desk(Screen[None], inherit_bindings=False):
     def _view_failed(self, message: View.Failed) -> None:
         """Told at once; which part it is, the next round of asking finds out."""
         self.failed(message.error)
+
+    def disconnected(self) -> None:
+        """The session leaves its endpoint for another; transfers go on under theirs."""
+        for view in self.views.values():
+            view.disconnected()
+        self.recent.clear()
+        if self.path[0] == "images":
+            self.go("images")
+        self.redraw_lines()
 
     def connected(self) -> None:
         """The session has its endpoint."""
@@ -358,14 +373,16 @@ class Desk(Screen[None], inherit_bindings=False):
         return view.try_filter(typed) if isinstance(view, ImagesView | RawView) else True
 
     def _commands(self) -> list[str]:
+        from glancetui.tui.commands import COMMANDS
+
         here = [action.spoken for action in of_view(self.view.name_of_view) if not action.id.startswith("view.")]
-        return [name for _, name, _ in VIEWS] + sorted(here)
+        return [name for _, name, _ in VIEWS] + sorted({*here, *COMMANDS})
 
     def _complete(self, typed: str) -> list[str]:
         return [name for name in self._commands() if name.startswith(typed)]
 
     def command(self, line: str) -> None:
-        """`:VIEW [/FILTER]`, `:ACTION`, `:sort KEY [asc|desc]`, `:set theme=NAME`."""
+        """What was typed after `:`."""
         from glancetui.tui.commands import run
 
         run(self, line)
@@ -374,6 +391,13 @@ class Desk(Screen[None], inherit_bindings=False):
 
     def act_command(self) -> None:
         self.ask(":")
+
+    def act_find(self) -> None:
+        from glancetui.tui.boxes.base import given
+        from glancetui.tui.boxes.find import Find
+        from glancetui.tui.finding import choices, take
+
+        self.app.push_screen(Find(choices(self)), given(partial(take, self)))
 
     def act_back(self) -> None:
         if any(toast.severity == "error" for toast in self.app._notifications):  # Textual shows them, and tells nobody

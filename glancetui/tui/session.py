@@ -65,5 +65,19 @@ class Session:
         del self.notices[:-NOTICES_KEPT]
 
     @property
+    def cloud(self) -> str:
+        return self.about.cloud if self.about else ""
+
+    def leave(self) -> None:
+        """Forget the endpoint and all that was said of it; transfers keep theirs."""
+        if self.service is not None:
+            self.service.cancel()
+        if self.run is not None:
+            self.run.stopped = True
+        self.service = self.about = None
+        self.connection = Connection()
+        self.history, self.reasons = History(), {}
+
+    @property
     def endpoint(self) -> str:
         return self.about.endpoint if self.about else ""

@@ -219,14 +219,20 @@ class Opening:
 
     is_private = False
 
-    def __init__(self, service: ListService) -> None:
-        self.service = service
+    def __init__(self, service: ListService, **others: ListService) -> None:
+        self.service, self.others = service, {"lab": service, **others}
 
     def __call__(self, note: Callable[[str], None]) -> ListService:
         return self.service
 
     def endpoint_arguments(self) -> Sequence[str]:
         return ()
+
+    def clouds(self) -> Sequence[str]:
+        return ("lab", "other")
+
+    def choose(self, name: str) -> None:
+        self.service = self.others[name]
 
 
 class Screen:

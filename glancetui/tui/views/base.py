@@ -71,5 +71,8 @@ class View(Container):
         """`esc`: undo one step inside the view. False: there was none."""
         return False
 
+    def disconnected(self) -> None:
+        """The session leaves its endpoint: nothing of it may be shown as another's."""
+
     def connected(self) -> None:
         """The session has an endpoint now, or another than before."""

@@ -168,6 +168,9 @@ class DashboardView(View):
             text.append(cut(clean(notice.sentence), width - 14) + "\n", styles.get(notice.severity, palette.ink))
         return text
 
+    def disconnected(self) -> None:
+        self.counts, self._parts = None, ()
+
     def connected(self) -> None:
         self._etag, self._parts_due = None, 0.0
 

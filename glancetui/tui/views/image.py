@@ -51,6 +51,9 @@ class ImageView(ImageEditing, View):
         yield self.tabs
         yield self.pane
 
+    def disconnected(self) -> None:
+        self.image = None
+
     def show_image(self, image: RemoteImage) -> None:
         self.image, self.members, self.gone = image, None, False
         self.read_at = self.session.clock()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from rich.style import Style
 from rich.text import Text
@@ -17,8 +18,9 @@ from glancetui.client.values import RemoteImage
 from glancetui.errors import GlancetuiError
 from glancetui.tui import figures
 from glancetui.tui.actions import Action
-from glancetui.tui.columns import IMAGE_COLUMNS, Cell
+from glancetui.tui.columns import IMAGE_COLUMNS, PROPERTY, Cell, column_of
 from glancetui.tui.ports import Order, Query
+from glancetui.tui.saved import SavedView
 from glancetui.tui.session import Session
 from glancetui.tui.source import ImageSource
 from glancetui.tui.views.base import View
@@ -30,6 +32,7 @@ from glancetui.tui.widgets.table import VirtualTable
 
 PREVIEW_REST = 0.1  # seconds on a row before the preview follows
 WIDE, MEDIUM, SHORT = 160, 100, 30
+MOST_PROPERTIES = 200  # offered as columns
 MANY_GHOSTS = 1000  # rows that vanish at once and are stepped over
 MOST_MARKED = 10_000  # by one key: each is kept as it was seen, so that what changed since is left alone
 SHARES = (30, 40, 50, 60, 70, 80)  # the list's part in percent
@@ -87,6 +90,11 @@ class ImagesView(ImageEditing, View):
         self._preview_soon()
 
     # Where the rows come from
+
+    def disconnected(self) -> None:
+        self.table.marks.clear()
+        self.source.disconnect()
+        self._restart()
 
     def connected(self) -> None:
         if self.session.service is not None:
@@ -295,6 +303,20 @@ class ImagesView(ImageEditing, View):
             choices.append(Choice(column.sort_key, f"{column.title.capitalize():<12}{current}"))
         self.app.push_screen(Pick("Sort by", choices, at=self.order.key), given(self.sort_by))
 
+    def act_columns(self) -> None:
+        from glancetui.tui.boxes.base import given
+        from glancetui.tui.boxes.columns import Columns
+
+        shown = [column.key for column in self.table.columns]
+        properties = sorted({name for image in self.source.rows.held() for name in image.properties})[:MOST_PROPERTIES]
+        others = [column.key for column in IMAGE_COLUMNS] + [f"{PROPERTY}{name}" for name in properties]
+        self.app.push_screen(Columns(shown, others), given(self.show_columns))
+
+    def show_columns(self, keys: Sequence[str]) -> None:
+        """These columns in this order; those that do not exist are left out, none at all means the usual ones."""
+        columns = [column for column in map(column_of, keys) if column is not None]
+        self.table.set_columns(columns or IMAGE_COLUMNS)
+
     @on(VirtualTable.SortAsked)
     def _sort_asked(self, message: VirtualTable.SortAsked) -> None:
         message.stop()
@@ -303,6 +325,36 @@ class ImagesView(ImageEditing, View):
     def act_more(self) -> None:
         self.source.go_on()
         self._load(*self.table.in_sight)
+
+    @work(exclusive=True, group="exporting", exit_on_error=False)
+    async def export(self, path: Path) -> None:
+        """Every row of this list, in its order, to a file."""
+        from glancetui.tui.export import images_of, write
+
+        service = self.session.service
+        if service is None:
+            return
+        images = images_of(service, self.source.query, self.source.matches)
+        columns = [column.key for column in self.table.columns]
+        try:
+            count = await self.session.pool.run(write, path, images, columns)
+        except (GlancetuiError, OSError) as error:
+            self.desk.say(f"Nothing was written: {error}", "error", seconds=60)
+            return
+        self.desk.say(f"{figures.count(count)} images in {path}", seconds=10)
+
+    # Under a name
+
+    def saved(self) -> SavedView:
+        shown = tuple(column.key for column in self.table.columns)
+        usual = tuple(column.key for column in IMAGE_COLUMNS)
+        return SavedView(filter=str(self.filter), order=self.order, columns=() if shown == usual else shown)
+
+    def show_saved(self, view: SavedView) -> None:
+        self.order = view.order
+        self.show_columns(view.columns)
+        if not self.try_filter(view.filter) or str(self.filter) == view.filter:
+            self._restart()
 
     # Moving
 

@@ -184,6 +184,7 @@ class TransfersView(View):
         self.desk.say(f"fetching {image.name or image.id} · 3 shows how it goes")
 
     def _add(self, order: Order) -> Transfer:
+        order = msgspec.structs.replace(order, endpoint=tuple(self.session.endpoint_arguments()))
         with self.table.anchored():
             transfer = self.queue.add(order)
         self.table.move(0)
@@ -194,7 +195,7 @@ class TransfersView(View):
     async def _start_due(self) -> None:
         for transfer in self.queue.due():
             try:
-                await self.session.pool.run(transfer.start, self.session.endpoint_arguments(), dict(os.environ))
+                await self.session.pool.run(transfer.start, dict(os.environ))
             except OSError as error:
                 transfer.state, transfer.phase, transfer.sentence = State.FAILED, "failed", str(error)
         self.table.refresh()
