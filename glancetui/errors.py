@@ -8,7 +8,8 @@ GlancetuiError
 │   └── ObjectNotFound    a store does not hold the object
 ├── Conflict              the state of things forbids it
 │   ├── Duplicate         the name or id is taken
-│   └── Stale             somebody else changed it first: read again, then retry
+│   ├── Stale             somebody else changed it first: read again, then retry
+│   └── ConditionFailed   it is not, or no longer, what the caller said it must be
 ├── Gone                  what was being written has been deleted meanwhile
 ├── LimitExceeded         a quota, cap or full store
 │   └── StoreFull
@@ -67,6 +68,10 @@ class Duplicate(Conflict):
 
 class Stale(Conflict):
     retryable = True
+
+
+class ConditionFailed(Conflict):
+    pass
 
 
 class Gone(GlancetuiError):
