@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from glancetui.errors import NotFound, RegistryUnavailable, Stale
 from glancetui.model import Image
 from glancetui.registry.interface import Actor, Seen
-from glancetui.registry.sql import events
+from glancetui.registry.sql import events, leases
 from glancetui.registry.sql.dialect import Dialect
 from glancetui.registry.sql.documents import decode_image, document
 from glancetui.registry.sql.tables import gt_images, images
@@ -89,6 +89,11 @@ class Change:
         if ((state.revision or 0), state.updated_at) != (seen.revision, seen.updated_at):
             raise Stale(f"Image {seen.image_id} was changed by somebody else meanwhile. Read it again, then retry.")
         return state
+
+    def alone(self, name: str) -> None:
+        """From here on no other transaction that asked for the same name runs beside this one."""
+        if self._dialect.concurrent:
+            leases.hold(self.db, name, self.moment)
 
     def update(self, state: State, values: Mapping[str, object]) -> None:
         """Write columns of the image; its time and revision move on."""

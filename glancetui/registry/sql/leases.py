@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -44,6 +45,13 @@ def _first(db: sa.Connection, row: dict[str, object]) -> int:
     except exc.IntegrityError as error:
         raise Undone("Another process made the lease at the same moment. Try again.") from error
     return 1
+
+
+def hold(db: sa.Connection, name: str, now: datetime) -> None:
+    """Until this transaction ends, no other goes beyond here with the same name, however long that is."""
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    if db.execute(_LOCKED, {"lease": digest}).fetchone() is None:
+        _first(db, {"name": digest, "owner": None, "fence": 1, "expires_at": now})
 
 
 def release(db: sa.Connection, name: str, owner: str) -> None:

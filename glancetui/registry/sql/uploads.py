@@ -132,13 +132,15 @@ def publish(change: Change, intent: Intent, published: Published) -> Image:
     _clear(change.db, intent)
     change.tell("image.upload", intent.image_id)
     image = change.image(intent.image_id)
-    _check_quota(change.db, image, published.quota)
+    if published.quota is not None:
+        _check_quota(change, image, published.quota)
     return image
 
 
-def _check_quota(db: sa.Connection, image: Image, quota: int | None) -> None:
-    """Asked in the transaction that publishes: only there no other upload of the owner can come between."""
-    if quota is not None and (stored := bytes_stored(db, image.owner)) > quota:
+def _check_quota(change: Change, image: Image, quota: int) -> None:
+    """In the transaction that publishes, and alone: no other upload of the owner can come between."""
+    change.alone(f"quota of {image.owner}")
+    if (stored := bytes_stored(change.db, image.owner)) > quota:
         raise LimitExceeded(
             f"With this image the project would have {stored} bytes stored; {quota} are allowed. "
             "Delete other images or ask the operator for more."
