@@ -83,7 +83,9 @@ def _refuse_foreign(database: Database, found: str | None) -> None:
             "by a newer one. Upgrade glancetui."
         )
     with database.reading() as db:
-        foreign = found is None and sa.inspect(db).has_table("images")
+        names = set(sa.inspect(db).get_table_names())
+    # A migration makes its table first: where that is empty, one of ours died half-way and is to be taken up again.
+    foreign = "images" in names and VERSION_TABLE not in names
     if foreign:
         raise ConfigError(
             f"The database {database.name} is Glance's and has not been adopted. Stop Glance, make a copy, "
