@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,11 @@ import pymysql
 
 from tests.backends import keeper
 
+CRASH = signal.SIGKILL
 USER, PASSWORD = "glance", "secret-Wq9"
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+#: For tests that crash the server.
+DURABLE = ("--innodb-flush-log-at-trx-commit=1",)
 _FAST = ("--innodb-flush-log-at-trx-commit=0", "--innodb-log-file-size=16M", "--innodb-buffer-pool-size=96M")
 
 

@@ -16,7 +16,10 @@ import psycopg
 
 from tests.backends import keeper
 
+CRASH = signal.SIGQUIT  # SIGKILL would leave its children
 USER = "glance"
+#: For tests that crash the server.
+DURABLE = ("fsync=on", "synchronous_commit=on", "full_page_writes=on")
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=64MB", "max_connections=300")
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.util import ClauseAdapter
 
-from glancetui.errors import BadRequest, Duplicate, GlancetuiError, RegistryUnavailable
+from glancetui.errors import BadRequest, ConfigError, Duplicate, GlancetuiError, RegistryUnavailable
 from glancetui.registry.sql.dialect import Lost, Undone
 from glancetui.registry.sql.expressions import Columns, Conditions
 from glancetui.registry.sql.servers import ServerDialect
@@ -40,6 +40,15 @@ _ADVICE = {
     "42501": "Give the user of [database] connection the rights to Glance's tables",
     "3D000": "Create the database first, with the encoding UTF8",
 }
+#: Refusals of a connection come without a code.
+_REFUSED = (
+    ("password authentication failed", "28P01"),
+    ("no pg_hba.conf", "28000"),
+    ("sorry, too many clients", "53300"),
+    ("remaining connection slots", "53300"),
+    ("role ", "28000"),
+    ("database ", "3D000"),
+)
 
 
 class PostgreSql(ServerDialect):
@@ -94,7 +103,10 @@ class PostgreSql(ServerDialect):
             return BadRequest("The database cannot hold one of the values: it is too long, too large, or not Unicode.")
         if state[:2] in {"42", "23"} and state not in {"42501", "42P01"}:
             return None  # our own mistakes
-        advice = _ADVICE.get(state)
+        return self._unavailable(text, state)
+
+    def _unavailable(self, text: str, state: str | None) -> RegistryUnavailable:
+        advice = _ADVICE.get(state or "")
         return RegistryUnavailable(
             f"The database {self.name} cannot be used now: {text}." + (f" {advice}." if advice else "")
         )
@@ -102,11 +114,13 @@ class PostgreSql(ServerDialect):
     def _without_state(self, error: Exception, text: str) -> GlancetuiError | None:
         """The driver's own complaints: of the connection, mostly."""
         kind = type(error).__name__
+        if kind == "ProgrammingError" and "connection option" in text:
+            return ConfigError(f"[database] connection cannot be used: {text}.")
         if kind not in {"OperationalError", "InterfaceError", "ConnectionTimeout"}:
             return None
         if any(sign in text for sign in ("closed", "lost", "terminat", "consuming input", "broken")):
             return Lost("The connection to the database was lost. Try again.")
-        return RegistryUnavailable(f"The database {self.name} cannot be used now: {text}.")
+        return self._unavailable(text, next((state for sign, state in _REFUSED if f"FATAL:  {sign}" in text), None))
 
     @contextmanager
     def migrating(self, db: sa.Connection) -> Iterator[None]:

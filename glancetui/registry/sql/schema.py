@@ -77,7 +77,8 @@ def prepare(database: Database, *, upgrade: bool, adopt: bool = False) -> None:
             _adopt(database)
             return
     if not upgrade:
-        what = "is empty" if found.kind is Kind.EMPTY else f"has schema version {found.version}, not {HEAD}"
+        unmade = found.kind in {Kind.EMPTY, Kind.HALF_MADE}
+        what = f"is {found}" if unmade else f"has schema version {found.version}, not {HEAD}"
         raise ConfigError(f"The database {database.name} {what}. Run `glancetui db upgrade`.")
     migrate(database)
 

@@ -48,5 +48,13 @@ class ServerDialect(Dialect):
             )
         except (sa.exc.ArgumentError, ImportError) as error:
             raise ConfigError(f"[database] connection cannot be used: {error}.") from error
+        sa.event.listen(engine, "do_connect", _connect)
         sa.event.listen(engine, "connect", lambda connection, _record: on_connect(connection))
         return engine
+
+
+def _connect(dialect: sa.Dialect, _record: object, words: list[Any], named: dict[str, Any]) -> object:
+    try:
+        return dialect.connect(*words, **named)
+    except TypeError as error:  # a parameter of the URL that the driver does not know
+        raise ConfigError(f"[database] connection cannot be used: {error}.") from error

@@ -21,6 +21,7 @@ GLANCES_HEAD = "2024_1_contract01"
 
 class Kind(enum.Enum):
     EMPTY = "empty"
+    HALF_MADE = "half made: a migration was cut short"
     GLANCE = "Glance's, not adopted"
     HALF_ADOPTED = "Glance's, its adoption or release was cut short"
     CURRENT = "current"
@@ -65,7 +66,10 @@ def _kind(tables: frozenset[str], version: str | None, glance: tuple[str, ...]) 
         return Kind.OLDER if version in REVISIONS else Kind.NEWER
     if glance and "images" in tables:
         return Kind.HALF_ADOPTED if tables & OURS else Kind.GLANCE
-    return Kind.FOREIGN if tables - {VERSION_TABLE} else Kind.EMPTY
+    if not tables:
+        return Kind.EMPTY
+    # A migration makes this table first: where it is empty, one of ours died half-way and is to be taken up again.
+    return Kind.HALF_MADE if VERSION_TABLE in tables else Kind.FOREIGN
 
 
 def _one(db: sa.Connection, table: str) -> str | None:
