@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.registry.places import KINDS
 from tests.serving import Server, running_server
 
 
@@ -23,3 +25,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     passed = terminalreporter.getreports("passed")
     for name, value in (each for report in passed if report.when == "call" for each in report.user_properties):
         terminalreporter.write_line(f"{name}: {value}")
+    tell_databases(terminalreporter)
+
+
+def tell_databases(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which databases the registry's promises were tried on."""
+    counts = dict.fromkeys(KINDS, 0)
+    for report in terminalreporter.stats.get("passed", ()):
+        words = set(re.split(r"[\[\]-]", report.nodeid))
+        for kind in words & counts.keys():
+            counts[kind] += 1
+    if any(counts.values()):
+        tried = ", ".join(f"{kind} ({count} tests)" for kind, count in counts.items() if count)
+        missing = ", ".join(kind for kind, count in counts.items() if not count)
+        terminalreporter.write_line(f"Databases tested: {tried}." + (f" Not tested: {missing}." if missing else ""))

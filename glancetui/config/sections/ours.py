@@ -126,7 +126,13 @@ GLANCETUI = Section(
             "Seconds without a sign of life after which an upload counts as abandoned and is undone.",
             minimum=1,
         ),
-        Option("database_busy_seconds", Kind.NUMBER, 30.0, "Longest wait for SQLite's one writer.", minimum=0),
+        Option(
+            "database_busy_seconds",
+            Kind.NUMBER,
+            30.0,
+            "Longest wait for other writers: SQLite's one at a time, or a row that another locks.",
+            minimum=0,
+        ),
         Option(
             "upgrade",
             Kind.BOOLEAN,
