@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from glancetui.registry.sql.state import GLANCES_HEAD
 from tests.backends.glance import HEADERS, Glance, kill, new_glance
 from tests.backends.peer import PeerUnavailable, peer_venv
 from tests.backends.processes import free_port
@@ -194,7 +195,7 @@ def test_glance_starts_on_a_database_that_glancetui_made(kind: str, tmp_path: Pa
             ids = made_by_ours(api)
             before = told(api, ids, (ADMIN, ALPHA, BETA), FEW)
         move.db("release")
-        assert "up to date" in glance.manage("db", "check")
+        assert GLANCES_HEAD in glance.manage("db_version")
         with move.theirs() as api:
             assert differences(told(api, ids, (ADMIN, ALPHA, BETA), FEW), before) == []
             api.patch(ids[0], ALPHA, operation("add", "/later", "yes"))
