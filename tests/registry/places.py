@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from glancetui.config.settings import DatabaseSettings
-from glancetui.registry.sql import SqlRegistry, open_registry
+from glancetui.registry.sql import SqlRegistry, open_registry, tables
 from tests.backends import keeper, mariadb, postgresql
 
 SERVERS: dict[str, ModuleType] = {"mariadb": mariadb, "postgresql": postgresql}
@@ -106,19 +106,15 @@ _NOT_EMPTIED = frozenset({"gt_alembic_version", "gt_sequences"})
 
 
 def emptied(place: Place) -> None:
+    """No rows, but what a migration put there; much faster than truncating on servers."""
     with place.connected() as db:
-        names = [name for name in sa.inspect(db).get_table_names() if name not in _NOT_EMPTIED]
+        names = [table.name for table in reversed(tables.metadata.sorted_tables) if table.name not in _NOT_EMPTIED]
         if place.kind == "sqlite":
-            for name in names:
-                db.execute(sa.text(f"DELETE FROM {name}"))
-            return
-        if place.kind == "postgresql":
-            db.execute(sa.text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY"))
+            names = [name for name in names if name != tables.gt_new_events.name]
+        else:
             db.execute(sa.text("UPDATE gt_sequences SET last = 0"))
-            return
-        db.execute(sa.text("SET foreign_key_checks = 0"))
-        db.execute(sa.text("UPDATE gt_sequences SET last = 0"))
         probe = " UNION ALL ".join(f"SELECT '{name}', EXISTS (SELECT 1 FROM {name})" for name in names)
-        used = [name for name, used in db.execute(sa.text(probe)) if used]
-        for name in used:
-            db.execute(sa.text(f"TRUNCATE {name}"))
+        used = {name for name, used in db.execute(sa.text(probe)) if used}
+        for name in names:
+            if name in used:
+                db.execute(sa.text(f"DELETE FROM {name}"))

@@ -243,7 +243,7 @@ def walked(registry: SqlRegistry, query: ImageQuery) -> list[str]:
     rows=st.lists(ROWS, max_size=14, unique_by=lambda row: row.id), queries=st.lists(QUERIES, min_size=4, max_size=8)
 )
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes where a server answers
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

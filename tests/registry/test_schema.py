@@ -13,10 +13,9 @@ from alembic.migration import MigrationContext
 
 from glancetui.config.settings import DatabaseSettings
 from glancetui.errors import ConfigError, RegistryUnavailable
-from glancetui.registry.interface import Between, ImageQuery, OneOf, PropertyIs, Sort, TimeIs
-from glancetui.registry.sql import SqlRegistry, listing, open_registry, schema
+from glancetui.registry.sql import SqlRegistry, open_registry, schema
 from glancetui.registry.sql.tables import metadata
-from tests.registry.making import ADMIN, made, settings, viewer
+from tests.registry.making import ADMIN, settings
 
 SOFT = "created_at DATETIME, updated_at DATETIME?, deleted_at DATETIME?, deleted BOOLEAN"
 GLANCE = {
@@ -198,35 +197,3 @@ def test_a_table_that_went_missing_is_unavailable(registry: SqlRegistry) -> None
         registry.image("x", ADMIN)
     with pytest.raises(RegistryUnavailable):
         registry.events_after(0, 1)
-
-
-@pytest.mark.parametrize("few", [0, 2000], ids=["walking", "driving"])
-@pytest.mark.parametrize("who", [ADMIN, viewer("p"), viewer(None)], ids=["admin", "project", "anybody"])
-@pytest.mark.parametrize("key", ["created_at", "name", "size", "status", "id", "updated_at"])
-def test_no_page_reads_a_whole_table(
-    registry: SqlRegistry, monkeypatch: pytest.MonkeyPatch, few: int, who: object, key: str
-) -> None:
-    monkeypatch.setattr(listing, "FEW", few)
-    image = made(registry, visibility="public", name="a", tags=("t",), properties={"a": "b"})
-    plans: list[str] = []
-    first_row = listing.Prepared.first
-
-    def explained(self: listing.Prepared, db: sa.Connection, values: dict[str, object]) -> object:
-        bound = tuple({**self._constants, **values}[name] for name in self._names)
-        plans.extend(row[3] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {self.text}", bound))
-        return first_row(self, db, values)
-
-    monkeypatch.setattr(listing.Prepared, "first", explained)
-    for narrowed in (
-        {},
-        {"tags": ("t",)},
-        {"filters": (PropertyIs(name="a", value="b"),)},
-        {"filters": (OneOf(field="name", values=("a",)), Between(field="size", least=1))},
-        {"filters": (TimeIs(field="updated_at", op="gt", at=image.created_at),)},
-        {"marker": image.id},
-    ):
-        registry.page(ImageQuery(viewer=who, limit=5, sort=(Sort(key, "desc"),), **narrowed))
-    tables = ("images", "image_tags", "image_properties", "image_members", "image_locations", "gt_images")
-    scans = [plan for plan in plans if plan.startswith("SCAN") and plan.split()[1] in tables]
-    assert plans
-    assert scans == []

@@ -43,6 +43,28 @@ def walk_index(statement: sa.Select[Any], table: sa.Table, index: str) -> sa.Sel
     )
 
 
+class _OfRow(FunctionElement[bool]):
+    inherit_cache = True
+    type = sa.Boolean()
+
+
+@compiles(_OfRow)
+def _equal(element: _OfRow, compiler: SQLCompiler, **options: Any) -> str:
+    column, value = element.clauses
+    return compiler.process(column == value, **options)
+
+
+@compiles(_OfRow, "postgresql")
+def _equal_as_text(element: _OfRow, compiler: SQLCompiler, **options: Any) -> str:
+    column, value = (sa.cast(clause, sa.Text) for clause in element.clauses)
+    return compiler.process(column == value, **options)
+
+
+def of_row(column: sa.ColumnElement[Any], value: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Equality asked of a row that is found by its id: PostgreSQL might seek by this instead, had it no statistics."""
+    return _OfRow(column, value)
+
+
 class _NullsSmallest(FunctionElement[Any]):
     """Two clauses: the order as databases that hold null for the smallest value spell it, and as PostgreSQL does."""
 

@@ -7,6 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.util import ClauseAdapter
 
 from glancetui.errors import BadRequest, Duplicate, GlancetuiError, RegistryUnavailable
 from glancetui.registry.sql.dialect import Lost, Undone
@@ -117,11 +121,15 @@ class PostgreSql(ServerDialect):
     def found_by_id(
         self, keys: sa.Select[Any], table: sa.Table, ids: sa.Select[Any], conditions: Conditions
     ) -> sa.Select[Any]:
-        # OFFSET 0 keeps the planner from turning the order of the two steps round.
-        few = ids.correlate(None).distinct().offset(sa.literal_column("0")).subquery("few")
-        each = keys.where(table.c.id == few.c[0], *conditions).offset(sa.literal_column("0")).correlate(few)
-        rows = each.lateral("each_found")
-        return sa.select(*rows.c).select_from(few.join(rows, sa.true()))
+        # OFFSET 0 keeps the planner from turning the order of the steps round, and from seeking a row by anything but
+        # its id. The conditions speak of the table: they are turned to what was found of it.
+        nothing: sa.ColumnElement[int] = sa.literal_column("0")
+        few = ids.correlate(None).distinct().offset(nothing).subquery("few")
+        found = sa.select(table).where(table.c.id == few.c[0]).offset(nothing).correlate(few).lateral("found_images")
+        turned = ClauseAdapter(found)
+        columns = [turned.traverse(column) for column in keys.selected_columns]
+        rows = sa.select(*columns).select_from(few.join(found, sa.true()))
+        return rows.where(*(turned.traverse(condition) for condition in conditions))
 
 
 def _driver(db: sa.Connection) -> Connection[Any]:
@@ -162,13 +170,27 @@ class PostgresJson:
         of: sa.Table,
         entry: Callable[[Columns], sa.ColumnElement[Any]],
     ) -> sa.ColumnElement[Any]:
-        read = sa.select(*(table.c[name] for name in columns)).where(*where).order_by(table.c[columns[0]])
-        return _listed(entry(read.correlate(of).subquery("rows").c))
+        rows = sa.select(*(table.c[name] for name in columns)).where(*where).correlate(of).subquery("rows")
+        # Plus nothing, or the planner would walk the primary key of the whole table to save the sorting.
+        in_order = _InOrder(entry(rows.c), rows.c[columns[0]] + sa.literal_column("0"))
+        return _listed(in_order)
 
     def embedded(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         # No version before 16 can tell without an error whether text is JSON: what is not plain is left to Python.
         plain = text.op("~")(sa.literal_column("'" + _PLAIN_OBJECT.replace("\\", "\\") + "'"))
         return sa.case((plain, sa.cast(text, sa.JSON())), else_=sa.func.to_json(text))
+
+
+class _InOrder(FunctionElement[Any]):
+    """An argument of an aggregate, and what the aggregate sorts by."""
+
+    inherit_cache = True
+
+
+@compiles(_InOrder)
+def _ordered(element: _InOrder, compiler: SQLCompiler, **options: Any) -> str:
+    value, order = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{value} ORDER BY {order}"
 
 
 def _listed(each: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:

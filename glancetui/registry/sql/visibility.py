@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 import sqlalchemy as sa
 
-from glancetui.registry.sql.expressions import live, walk_index
+from glancetui.registry.sql.expressions import live, of_row, walk_index
 from glancetui.registry.sql.tables import image_members, images
 
 Condition = sa.ColumnElement[bool]
@@ -143,7 +143,7 @@ def seen_by(eyes: Eyes) -> Condition:
 
 
 def shown_to_admin() -> Condition:
-    return sa.and_(images.c.deleted == sa.false(), images.c.status != word("pending_delete"))
+    return sa.and_(of_row(images.c.deleted, sa.false()), images.c.status != word("pending_delete"))
 
 
 def shown_to_project() -> Condition:
@@ -157,4 +157,4 @@ def shown_to_project() -> Condition:
 
 
 def shown_to_anybody() -> Condition:
-    return sa.and_(shown_to_admin(), _is("public"))
+    return sa.and_(shown_to_admin(), of_row(images.c.visibility, word("public")))
