@@ -96,9 +96,9 @@ def running(folder: Path, venv: Path, options: argparse.Namespace) -> Iterator[B
         ours = stack.enter_context(servers.glancetui(folder / "glancetui", options.workers))
         nginx = stack.enter_context(servers.nginx(folder / "nginx", served, options.workers))
         tell(f"filling both with {options.images} images")
-        seed(folder / "glance" / "glance.sqlite", options.images, "fast", folder / "glance" / "images")
+        seed(f"sqlite:///{folder}/glance/glance.sqlite", options.images, "fast", folder / "glance" / "images")
         data = folder / "glancetui" / "data"
-        seed(data / "glance.sqlite", options.images, "file", data / "images")
+        seed(f"sqlite:///{data}/glance.sqlite", options.images, "file", data / "images")
         yield Bench(
             ours=ours,
             glance=glance,
@@ -119,19 +119,23 @@ def measured(bench: Bench, options: argparse.Namespace) -> tuple[report.Rounds, 
     chosen = [measure for measure in measures(bench) if not options.only or measure.name in options.only]
     for number in range(options.rounds):
         for measure in chosen:
-            run_in_turn(bench, measure, number, rounds, missing)
+            run_in_turn((bench.ours, bench.glance), measure, number, rounds, missing)
     return rounds, list(missing.values())
 
 
 def run_in_turn(
-    bench: Bench, measure: Measure, number: int, rounds: report.Rounds, missing: dict[tuple[str, str], str]
+    busy: Sequence[servers.Server],
+    measure: Measure,
+    number: int,
+    rounds: report.Rounds,
+    missing: dict[tuple[str, str], str],
 ) -> None:
     """Every other round in the opposite order, so that none always follows the same neighbour."""
     subjects = list(measure.steps)[:: -1 if number % 2 else 1]
     for subject in subjects:
         if (measure.name, subject) in missing:
             continue
-        for server in (bench.ours, bench.glance):
+        for server in busy:
             settle(server.pid)
         try:
             figures = measure.steps[subject]()
@@ -169,13 +173,17 @@ def pages_table(options: argparse.Namespace, missing: list[str]) -> str:
 
 
 def machine(options: argparse.Namespace) -> report.Machine:
-    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
-    system = f"Linux {platform.release()}, Python {platform.python_version()}"
     settings = (
         f"{options.rounds} rounds; {options.workers} workers each; {options.images:,} images of three properties "
         f"and two tags; {options.connections} connections, {options.seconds} s a run; bulk file {options.size} MiB."
     )
-    return report.Machine(f"{os.cpu_count()} CPUs ({cpu_model()}), {memory_gib:.0f} GiB, {system}.", settings)
+    return report.Machine(hardware(), settings)
+
+
+def hardware() -> str:
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
+    system = f"Linux {platform.release()}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} CPUs ({cpu_model()}), {memory_gib:.0f} GiB, {system}."
 
 
 def cpu_model() -> str:

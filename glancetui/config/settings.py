@@ -88,6 +88,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     body_idle_seconds: float = 60.0
     send_idle_seconds: float = 120.0
     drain_seconds: float = 30.0
+    worker_silence_seconds: float = 30.0  # 0: never too long
     max_uploads: int = 64  # at once in a worker
     disable_by_file_path: Path | None = Path("/etc/glance/healthcheck_disable")
     enable_proxy_headers_parsing: bool = False
@@ -114,6 +115,33 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
     adopt: bool = False
 
 
+class RegistryAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a registry service listens: on a unix socket (`path`), or on `host` and `port`."""
+
+    path: Path | None = None
+    host: str = ""
+    port: int = 0
+    tls: bool = False
+
+    def __str__(self) -> str:
+        if self.path is not None:
+            return f"unix:{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https://' if self.tls else ''}{host}:{self.port}"
+
+
+class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The private registry service, from both sides. Certificate and key are one's own, the CA is for the other's."""
+
+    address: RegistryAddress | None = None  # where it is; None: the database directly
+    listen: tuple[RegistryAddress, ...] = ()  # where it is to listen
+    workers: int = 1
+    secret: str = ""  # shown nowhere; empty: none
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     database: DatabaseSettings
@@ -121,6 +149,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     default_store: str
     multi_store: bool = False  # enabled_backends is set
     server: ServerSettings = ServerSettings()
+    registry: RegistrySettings = RegistrySettings()
     images: ImageSettings = ImageSettings()
     policy: PolicySettings = PolicySettings()
     enabled_import_methods: tuple[str, ...] = ()  # announced on create; empty until import exists here

@@ -23,6 +23,7 @@ from glancetui.model import Caller, Image, ImageLocation, ImageStatus
 from glancetui.registry.interface import ImageChange, ImageQuery, NewImage, Registry, Seen
 
 T = TypeVar("T")
+Condition = Callable[[Image], None]  # what else must hold of the image that is changed; raises ConditionFailed
 
 _ATTEMPTS = 10  # times a change is decided anew when others keep changing the image first
 _NEVER = datetime.min  # noqa: DTZ901 - stands for times that are never read
@@ -33,6 +34,10 @@ _PROBE = Image(
     created_at=_NEVER,
     updated_at=_NEVER,
 )
+
+
+def _anyway(image: Image) -> None:
+    """No condition."""
 
 
 class ImagePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,12 +115,15 @@ class Images:
         new = NewImage(id=image_id, owner=owner, tags=tags, properties=properties, **base)
         return self._registry.create_image(new, actor_of(caller))
 
-    def patch(self, caller: Caller, image_id: str, operations: Sequence[Operation]) -> Image:
+    def patch(
+        self, caller: Caller, image_id: str, operations: Sequence[Operation], condition: Condition = _anyway
+    ) -> Image:
         """All operations or none. Raises NotFound, Forbidden, Conflict, LimitExceeded; Stale if others keep winning."""
         refuse_read_only(caller)
 
         def attempt() -> Image:
             image = self._access.visible(caller, image_id)
+            condition(image)
             if not operations:
                 return image
             change = apply_patch(
@@ -125,12 +133,13 @@ class Images:
 
         return _settled(attempt)
 
-    def delete(self, caller: Caller, image_id: str) -> None:
+    def delete(self, caller: Caller, image_id: str, condition: Condition = _anyway) -> None:
         """Raises NotFound; Forbidden also for a protected image."""
         refuse_read_only(caller)
 
         def attempt() -> None:
             image = self._access.visible(caller, image_id)
+            condition(image)
             self.forbid_or_hide("delete_image", caller, image)
             if image.protected:
                 raise Forbidden(f"Image {image_id} is protected. Set protected to false first.")
@@ -138,13 +147,13 @@ class Images:
 
         _settled(attempt)
 
-    def deactivate(self, caller: Caller, image_id: str) -> None:
+    def deactivate(self, caller: Caller, image_id: str, condition: Condition = _anyway) -> None:
         """active → deactivated; nothing happens to one that is. Raises NotFound; Forbidden from any other status."""
-        self._switch(caller, image_id, "deactivate", ImageStatus.ACTIVE, ImageStatus.DEACTIVATED)
+        self._switch(caller, image_id, "deactivate", ImageStatus.ACTIVE, ImageStatus.DEACTIVATED, condition)
 
-    def reactivate(self, caller: Caller, image_id: str) -> None:
+    def reactivate(self, caller: Caller, image_id: str, condition: Condition = _anyway) -> None:
         """deactivated → active; nothing happens to one that is. Raises NotFound; Forbidden from any other status."""
-        self._switch(caller, image_id, "reactivate", ImageStatus.DEACTIVATED, ImageStatus.ACTIVE)
+        self._switch(caller, image_id, "reactivate", ImageStatus.DEACTIVATED, ImageStatus.ACTIVE, condition)
 
     def add_tag(self, caller: Caller, image_id: str, tag: str) -> None:
         """Idempotent. Raises NotFound, Forbidden, BadRequest for a tag too long, LimitExceeded."""
@@ -172,11 +181,20 @@ class Images:
         elif visibility == "community":
             self._policy.enforce("communitize_image", caller, target)
 
-    def _switch(self, caller: Caller, image_id: str, rule: str, before: ImageStatus, after: ImageStatus) -> None:
+    def _switch(
+        self,
+        caller: Caller,
+        image_id: str,
+        rule: str,
+        before: ImageStatus,
+        after: ImageStatus,
+        condition: Condition,
+    ) -> None:
         refuse_read_only(caller)
 
         def attempt() -> None:
             image = self._access.visible(caller, image_id)
+            condition(image)
             self.forbid_or_hide(rule, caller, image)
             if image.status == after:
                 return

@@ -43,20 +43,7 @@ def qemu_image(folder: Path, fmt: str, size: int, *options: str, content: bytes 
     path = folder / f"{fmt}-{len(list(folder.iterdir()))}.img"
     asked = [word for option in options for word in ("-o", option)]
     if fmt == "luks":
-        secret = ["--object", "secret,id=key,data=passphrase"]
-        run(
-            "qemu-img",
-            "create",
-            "-q",
-            *secret,
-            "-f",
-            "luks",
-            "-o",
-            "key-secret=key,iter-time=10",
-            *asked,
-            str(path),
-            str(size),
-        )
+        make_luks(path, size, asked)
         return path
     source = folder / f"source-{path.stem}.raw"
     with source.open("wb") as file:
@@ -65,6 +52,19 @@ def qemu_image(folder: Path, fmt: str, size: int, *options: str, content: bytes 
     run("qemu-img", "convert", "-f", "raw", "-O", fmt, *asked, str(source), str(path))
     source.unlink()
     return path
+
+
+def make_luks(path: Path, size: int, asked: list[str]) -> None:
+    """qemu-img gives up where it cannot time its key derivation, as on a busy machine; then it is asked again."""
+    secret = ["--object", "secret,id=key,data=passphrase", "-o", "key-secret=key,iter-time=10"]
+    for _ in range(20):
+        done = subprocess.run(
+            ["qemu-img", "create", "-q", "-f", "luks", *secret, *asked, str(path), str(size)],
+            check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        if "accurate CPU usage" not in done.stderr:
+            break
+    assert done.returncode == 0, f"qemu-img create {path}: {done.stderr}"
 
 
 def run(*command: str) -> None:

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from benchmarks.client import Refused, download
 from benchmarks.machine import MIB, Meter, resident_bytes, watching
@@ -14,6 +15,7 @@ from benchmarks.memory import Growth
 from benchmarks.report import Machine, Target, results, target_line
 from benchmarks.seed import image_ids, seed
 from benchmarks.servers import Server
+from glancetui.registry.sql.tables import metadata
 
 ROUNDS = {
     "list": {
@@ -60,17 +62,10 @@ def test_meter_sees_the_whole_tree_work() -> None:
 
 
 def test_seeding_is_the_same_each_time_and_done_once(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "db")) as db, db:
-        db.executescript(
-            "CREATE TABLE images (id, name, size, virtual_size, status, created_at, updated_at, deleted, disk_format,"
-            " container_format, checksum, owner, min_disk, min_ram, protected, visibility, os_hidden, os_hash_algo,"
-            " os_hash_value);"
-            "CREATE TABLE image_properties (image_id, name, value, created_at, deleted);"
-            "CREATE TABLE image_tags (image_id, value, created_at, deleted);"
-            "CREATE TABLE image_locations (image_id, value, status, deleted, created_at, updated_at, meta_data);"
-        )
+    url = f"sqlite:///{tmp_path}/db"
+    metadata.create_all(sa.create_engine(url))
     for _ in range(2):
-        seed(tmp_path / "db", 5, "file", tmp_path)
+        seed(url, 5, "file", tmp_path)
     with closing(sqlite3.connect(tmp_path / "db")) as db:
         assert [row[0] for row in db.execute("SELECT id FROM images ORDER BY name")] == image_ids(5)
         assert db.execute("SELECT count(*) FROM image_properties").fetchone() == (15,)

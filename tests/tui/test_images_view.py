@@ -6,7 +6,8 @@ import pytest
 
 from glancetui.client.problems import Unreachable
 from glancetui.client.text import cells
-from glancetui.errors import Unauthenticated
+from glancetui.client.values import Part
+from glancetui.errors import Unauthenticated, Unavailable
 from tests.tui.fakes import ListService, document, screen
 
 
@@ -234,6 +235,24 @@ async def test_failures_keep_the_rows_and_are_named() -> None:
         await at.press("ctrl+r")
         await at.sees("polling")
         assert "refused" not in at.text()
+
+
+async def test_a_part_that_is_down_is_named_and_recovers_by_itself() -> None:
+    async with screen(ListService(10)) as at:
+        at.service.told = (Part(name="registry", ready=False, error="it does not answer at unix:/run/registry"),)
+        at.service.fails = Unavailable("The registry cannot be reached.")
+        await at.sees("✕ registry down", "registry: it does not answer at unix:/run/registry", "cirros-0.6-8")
+        await at.press("enter")  # the detail keeps what it shows as well
+        await at.sees("✕ registry down", document(9)["id"])
+        at.service.told, at.service.fails = (), None
+        await at.sees("polling 1s", seconds=8)
+        assert "registry" not in at.text()
+
+
+async def test_a_503_without_parts_shows_its_own_sentence() -> None:
+    async with screen(ListService(10)) as at:
+        at.service.fails = Unavailable("The database is locked; try again later.")
+        await at.sees("✕ unavailable", "The database is locked; try again later.", "cirros-0.6-8")
 
 
 async def test_credentials_refused_twice_say_sign_in() -> None:

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 import msgspec
 import sqlalchemy as sa
 
-from glancetui.errors import Conflict, Gone, RegistryUnavailable, Stale
+from glancetui.errors import Conflict, Gone, LimitExceeded, RegistryUnavailable, Stale
 from glancetui.model import Image, ImageStatus
 from glancetui.registry.interface import Intent, Published, Seen
 from glancetui.registry.sql.change import Change
 from glancetui.registry.sql.documents import decode_images, document, joined
 from glancetui.registry.sql.expressions import live, same_text, walk_index
-from glancetui.registry.sql.images import NO_BYTES
+from glancetui.registry.sql.images import NO_BYTES, bytes_stored
 from glancetui.registry.sql.tables import gt_images, gt_intents, gt_outbox, image_locations, images
 
 _COLUMNS = tuple(gt_intents.c[name] for name in Intent.__struct_fields__)
@@ -131,7 +131,18 @@ def publish(change: Change, intent: Intent, published: Published) -> Image:
     change.keep_reason(intent.image_id, None)
     _clear(change.db, intent)
     change.tell("image.upload", intent.image_id)
-    return change.image(intent.image_id)
+    image = change.image(intent.image_id)
+    _check_quota(change.db, image, published.quota)
+    return image
+
+
+def _check_quota(db: sa.Connection, image: Image, quota: int | None) -> None:
+    """Asked in the transaction that publishes: only there no other upload of the owner can come between."""
+    if quota is not None and (stored := bytes_stored(db, image.owner)) > quota:
+        raise LimitExceeded(
+            f"With this image the project would have {stored} bytes stored; {quota} are allowed. "
+            "Delete other images or ask the operator for more."
+        )
 
 
 def abandon(change: Change, intent: Intent, reason: str) -> None:

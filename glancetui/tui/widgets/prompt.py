@@ -18,6 +18,15 @@ HISTORY = 50
 class OneLine(Input):
     """An input that keeps the first line of what is pasted."""
 
+    async def on_key(self, event: events.Key) -> None:
+        """Edit at once. As bindings these keys would wait until they have bubbled up, and what was typed fast after
+        them would come first."""
+        bindings = () if event.is_printable else self._bindings.key_to_bindings.get(event.key, ())
+        for binding in bindings:
+            event.stop()
+            event.prevent_default()
+            await self.run_action(binding.action)
+
     def _on_paste(self, event: events.Paste) -> None:
         first, _, rest = event.text.partition("\n")
         if rest.strip():
@@ -87,6 +96,14 @@ class Prompt(Horizontal):
             self.input.value = value
         self.input.cursor_position = len(value)
         self.input.focus()
+
+    async def take(self, event: events.Key) -> None:
+        """A key that was typed before the focus was here."""
+        if event.is_printable and event.character:
+            self.input.insert_text_at_cursor(event.character)
+            return
+        self.on_key(event)
+        await self.input.on_key(event)
 
     def close(self) -> None:
         self._stop_timer()
