@@ -146,7 +146,7 @@ def move(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Move]:
 
 @pytest.mark.backend("glance")
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_what_glance_said_is_said_after_adopting_changing_and_releasing(
     move: Move, record_property: Callable[[str, object], None], request: pytest.FixtureRequest
 ) -> None:
@@ -183,7 +183,7 @@ def test_what_glance_said_is_said_after_adopting_changing_and_releasing(
 
 @pytest.mark.backend("glance")
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.xdist_group(f"adopt-{kind}")) for kind in KINDS])
 def test_glance_starts_on_a_database_that_glancetui_made(kind: str, tmp_path: Path) -> None:
     with database(kind) as url:
