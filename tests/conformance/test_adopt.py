@@ -159,8 +159,7 @@ def test_what_glance_said_is_said_after_adopting_changing_and_releasing(
     adopt(move)
     assert move.rows() == rows
     with move.ours() as api:
-        found = told(api, move.ids)
-    assert move.differences(before, found) == []
+        assert move.differences(before, told(api, move.ids)) == []
     tell(record_property, request, before)
 
     move.configure(lease=1)

@@ -113,6 +113,7 @@ def _asked(api: Api, who: Person, ids: Sequence[str], listings: Sequence[str]) -
 
 def _answer(api: Api, who: Person, path: str) -> Any:
     answer = api.ask("GET", path, who)
+    assert answer.status < 500, f"{path} as {who.project}: {answer.status} {answer.body!r}"
     return _plain(answer.json()) if answer.status == 200 else answer.status
 
 
