@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.backends.peer import peer_venv
+from tests.backends.processes import free_port, wait_until_serving
 
 SECRET = "keystone-secret-Zq7"
 
@@ -91,7 +90,7 @@ class Keystone:
         ]  # fmt: skip
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        wait_until_answers(self.url, self.process)
+        wait_until_serving(self.url, self.process, self.log)
 
     def stop(self) -> None:
         """Idempotent."""
@@ -147,11 +146,6 @@ class Keystone:
         )
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 @contextmanager
 def running_keystone(folder: Path) -> Iterator[Keystone]:
     """Raises PeerUnavailable where it cannot be installed."""
@@ -195,17 +189,3 @@ def run(command: list[str], environment: dict[str, str]) -> str:
     )
     assert done.returncode == 0, f"{command[0]}: {done.stderr[-2000:]}"
     return done.stdout
-
-
-def wait_until_answers(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "Keystone ended while starting"
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.1)  # the pause of a poll with a deadline
-    raise AssertionError(f"no answer from {url} within {seconds} s")

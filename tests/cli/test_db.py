@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from glancetui.cli import dispatch
 from glancetui.registry.sql.state import GLANCES_HEAD, HEAD
-from tests.serving import clean_environment
+from tests.serving import running_server, start_server
 
 Db = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Db:
+def db(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Db:
     """Exit code, standard output, standard error."""
 
     def run(*words: str) -> tuple[int, str, str]:
-        command = [sys.executable, "-m", "glancetui", "db", *words, "--data-dir", str(tmp_path)]
-        done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, check=False, timeout=60)
-        return done.returncode, done.stdout, done.stderr
+        capsys.readouterr()
+        code = dispatch.run(["db", *words, "--data-dir", str(tmp_path)], lambda _: 0)
+        return code, *capsys.readouterr()
 
     return run
 
@@ -57,3 +56,19 @@ def test_a_database_goes_to_glance_and_comes_back(db: Db, tmp_path: Path) -> Non
     assert db("version")[1].startswith("Glance's")
     assert db("adopt")[1].endswith("`glancetui serve` can start.\n")
     assert db("adopt")[::2] == (1, f"glancetui: The database is glancetui's already: {HEAD}, current.\n")
+
+
+def test_a_service_stops_at_a_database_that_it_may_not_take_over(db: Db, tmp_path: Path) -> None:
+    assert db("upgrade")[0] == db("release")[0] == 0
+    config = f"[database]\nconnection = sqlite:///{tmp_path}/glance.sqlite\n"
+    with pytest.raises(AssertionError, match="Stop Glance, make a copy, then run `glancetui db adopt`"):
+        start_server(tmp_path, config=config, data_dir=tmp_path / "service")
+    may = config + "[glancetui]\nadopt = true\n"
+    with running_server(tmp_path, config=may, data_dir=tmp_path / "service"):
+        assert db("version")[1] == f"{HEAD}, current\n"
+    with closing(sqlite3.connect(tmp_path / "glance.sqlite")) as seen, seen:
+        seen.execute("UPDATE gt_alembic_version SET version_num = '0001'")
+    with pytest.raises(AssertionError, match=f"has schema version 0001, not {HEAD}. Run `glancetui db upgrade`"):
+        start_server(tmp_path, config=config, data_dir=tmp_path / "service")
+    with running_server(tmp_path, config=config + "[glancetui]\nupgrade = true\n", data_dir=tmp_path / "service"):
+        assert db("version")[1] == f"{HEAD}, current\n"

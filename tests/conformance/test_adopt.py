@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from glancetui.registry.sql.state import GLANCES_HEAD
 from tests.backends.glance import HEADERS, Glance, kill, new_glance
 from tests.backends.peer import PeerUnavailable, peer_venv
+from tests.backends.processes import free_port
 from tests.conformance.adopting.api import ADMIN, ALPHA, BETA, GAMMA, Api, operation
-from tests.conformance.adopting.comparing import Told, differences, told
+from tests.conformance.adopting.comparing import LISTINGS, SKIPPED, Told, differences, told
 from tests.conformance.adopting.population import Population, content, wait_for, web_server
 from tests.registry.places import KINDS, SERVERS, started
 from tests.serving import clean_environment, running_server
@@ -31,6 +33,7 @@ auth = headers
 trusted_peers = 127.0.0.1
 upload_lease_seconds = {lease}
 """
+SOME = LISTINGS[::3]
 FEW = ("limit=1000", "limit=7", "visibility=shared", "tag=late")
 
 
@@ -123,10 +126,7 @@ def database(kind: str) -> Iterator[str | None]:
 @pytest.fixture(params=[pytest.param(name, marks=pytest.mark.xdist_group(f"adopt-{name}")) for name in KINDS])
 def move(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Move]:
     """Filled through Glance, which is stopped; some of its work was cut short."""
-    try:
-        venv = peer_venv()
-    except PeerUnavailable as error:
-        pytest.skip(f"the real Glance cannot be installed: {error}")
+    venv = environment()
     with ExitStack() as stack:
         url = stack.enter_context(database(request.param))
         port = stack.enter_context(web_server())
@@ -146,7 +146,7 @@ def move(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Move]:
 
 @pytest.mark.backend("glance")
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_what_glance_said_is_said_after_adopting_changing_and_releasing(
     move: Move, record_property: Callable[[str, object], None], request: pytest.FixtureRequest
 ) -> None:
@@ -159,18 +159,17 @@ def test_what_glance_said_is_said_after_adopting_changing_and_releasing(
     adopt(move)
     assert move.rows() == rows
     with move.ours() as api:
-        found = told(api, move.ids)
-    assert move.differences(before, found) == []
+        assert move.differences(before, told(api, move.ids)) == []
     tell(record_property, request, before)
 
     move.configure(lease=1)
     with move.ours() as api:
         change_through_ours(move.population, api)
-        changed = told(api, move.ids)
+        changed = told(api, move.ids, (ADMIN, ALPHA, BETA), SOME)
     assert "Glance can start" in move.db("release")
     assert move.structure() == structure
     with move.theirs() as api:
-        assert move.differences(told(api, move.ids), changed) == []
+        assert move.differences(told(api, move.ids, (ADMIN, ALPHA, BETA), SOME), changed) == []
         change_through_glance(move.population, api)
         last = told(api, move.ids, (ADMIN, ALPHA, GAMMA), FEW)
 
@@ -179,6 +178,67 @@ def test_what_glance_said_is_said_after_adopting_changing_and_releasing(
         assert move.differences(last, told(api, move.ids, (ADMIN, ALPHA, GAMMA), FEW)) == []
     untouched = {name: listed for name, listed in move.rows().items() if name.startswith(("metadef", "node", "task"))}
     assert untouched == {name: rows[name] for name in untouched}
+
+
+@pytest.mark.backend("glance")
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.xdist_group(f"adopt-{kind}")) for kind in KINDS])
+def test_glance_starts_on_a_database_that_glancetui_made(kind: str, tmp_path: Path) -> None:
+    with database(kind) as url:
+        glance = Glance(tmp_path / "glance", environment(), free_port(), url, HEADERS)
+        move = Move(glance, Population(Api(glance.url), 80), "", tmp_path)
+        move.configure()
+        move.db("upgrade")
+        with move.ours() as api:
+            ids = made_by_ours(api)
+            before = told(api, ids, (ADMIN, ALPHA, BETA), FEW)
+        move.db("release")
+        assert GLANCES_HEAD in glance.manage("db_version")
+        with move.theirs() as api:
+            assert differences(told(api, ids, (ADMIN, ALPHA, BETA), FEW), before) == []
+            api.patch(ids[0], ALPHA, operation("add", "/later", "yes"))
+            ids.append(api.create(BETA, name="by Glance", tags=["late"]))
+            after = told(api, ids, (ADMIN, ALPHA, BETA), FEW)
+        move.db("adopt")
+        with move.ours() as api:
+            assert differences(after, told(api, ids, (ADMIN, ALPHA, BETA), FEW)) == []
+
+
+@pytest.mark.backend("glance")
+@pytest.mark.slow
+def test_a_migration_that_glance_has_not_finished_is_refused(tmp_path: Path) -> None:
+    glance = Glance(tmp_path / "glance", environment(), free_port())
+    move = Move(glance, Population(Api(glance.url), 80), "", tmp_path)
+    glance.configure()
+    glance.manage("db_expand")
+    for arguments in (("adopt",), ("adopt", "--force"), ("adopt", "--dry-run")):
+        said = move.db(*arguments, fails=True)
+        assert "2024_1_expand01" in said
+        assert "`glance-manage db contract`" in said
+    glance.manage("db_contract")
+    assert "Adopted" in move.db("adopt")
+
+
+def made_by_ours(api: Api) -> list[str]:
+    """Of each thing that a database can hold of an image."""
+    raw = {"disk_format": "raw", "container_format": "bare"}
+    ids = [api.create(ALPHA, name=f"Größe {number}", tags=["late", f"t{number}"], k="v", **raw) for number in range(9)]
+    for image in ids[:6]:
+        api.upload(image, ALPHA, content(image, 100), "slow" if image == ids[1] else None)
+    api.patch(ids[2], ALPHA, operation("remove", "/k"), operation("replace", "/visibility", "shared"))
+    api.do("POST", f"/v2/images/{ids[2]}/members", ALPHA, {"member": BETA.project})
+    api.do("PUT", f"/v2/images/{ids[2]}/members/{BETA.project}", BETA, {"status": "accepted"})
+    api.do("POST", f"/v2/images/{ids[3]}/actions/deactivate", ADMIN)
+    api.do("DELETE", f"/v2/images/{ids[8]}", ALPHA)
+    return ids
+
+
+def environment() -> Path:
+    try:
+        return peer_venv()
+    except PeerUnavailable as error:
+        pytest.skip(f"the real Glance cannot be installed: {error}")
 
 
 def adopt(move: Move) -> None:
@@ -200,6 +260,8 @@ def adopt(move: Move) -> None:
 def tell(record_property: Callable[[str, object], None], request: pytest.FixtureRequest, compared: Told) -> None:
     name = request.node.callspec.params["move"]
     record_property("adopt comparison", f"{compared.images} images, {compared.fields} fields on {name}")
+    for skipped in SKIPPED if name == KINDS[0] else ():
+        record_property("adopt comparison leaves out", skipped)
 
 
 def change_through_ours(population: Population, api: Api) -> None:
