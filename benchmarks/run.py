@@ -48,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             growths = [] if options.only and "memory" not in options.only else memory_growths(bench)
     finally:
         shutil.rmtree(folder)
-    pages = pages_table(options, missing)
-    text = report.results(machine(options), rounds, growths, pages, missing)
+    pages, split = table_of("pages", options, missing), table_of("split", options, missing)
+    text = report.results(machine(options), rounds, growths, pages, split, missing)
     options.output.write_text(text)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(
@@ -69,7 +69,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2, help="of Glance and of glancetui")
     parser.add_argument(
-        "--only", type=lambda text: text.split(","), help="names of measures, comma-separated; also memory, pages"
+        "--only",
+        type=lambda text: text.split(","),
+        help="names of measures, comma-separated; also memory, pages, split",
     )
     parser.add_argument("--quick", action="store_true", help="one short round: does everything run?")
     parser.add_argument("--folder", type=Path, default=cache, help="for servers and their data")
@@ -162,13 +164,13 @@ def memory_growths(bench: Bench) -> list[memory.Growth]:
     return growths
 
 
-def pages_table(options: argparse.Namespace, missing: list[str]) -> str:
-    """The table of `benchmarks.pages`, which brings its own databases."""
-    if options.quick or (options.only and "pages" not in options.only):
+def table_of(name: str, options: argparse.Namespace, missing: list[str]) -> str:
+    """The table of `benchmarks.NAME`, which brings its own databases."""
+    if options.quick or (options.only and name not in options.only):
         return ""
-    done = subprocess.run([sys.executable, "-m", "benchmarks.pages"], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], capture_output=True, text=True, check=False)
     if done.returncode:
-        missing.append(f"pages: {done.stderr.strip()[-300:]}")
+        missing.append(f"{name}: {done.stderr.strip()[-300:]}")
     return done.stdout
 
 

@@ -4,35 +4,19 @@ Writers of an image name what they saw (`revision` and `updated_at` of the Image
 `Stale` is raised and nothing is written. The change, its event and its outbox rows commit together.
 
 The private registry service (`registry.service`) carries these methods as they are annotated here: a method added is an
-operation added. One without a mark counts as a write, which is never done again where its fate is unknown.
+operation added. One without a mark (`marks`) counts as a write, which is never done again where its fate is unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
 import msgspec
 
 from glancetui.model import Image, ImageLocation, Location, Member, Viewer
-
-Method = TypeVar("Method", bound=Callable[..., Any])  # Any: of whatever signature
-
-MARK = "__glancetui_mark__"
-
-
-def repeatable(method: Method) -> Method:
-    """A read, or a write that done twice is done once: may be asked again when nobody knows whether it was heard."""
-    setattr(method, MARK, "repeatable")
-    return method
-
-
-def local(method: Method) -> Method:
-    """Concerns the caller's own end only; never crosses to the service."""
-    setattr(method, MARK, "local")
-    return method
-
+from glancetui.registry.marks import local, repeatable
 
 SortKey = Literal["name", "status", "container_format", "disk_format", "size", "id", "created_at", "updated_at"]
 Direction = Literal["asc", "desc"]

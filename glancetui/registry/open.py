@@ -17,12 +17,18 @@ def open_database(settings: Settings, node: str) -> Registry:
     return late.opened(lambda: open_registry(settings.database, node))
 
 
-def open_remote(address: RegistryAddress, settings: RegistrySettings, node: str) -> Registry:
-    """Nothing is connected yet. Raises ConfigError for certificates that cannot be loaded."""
-    from glancetui.registry.service.operations import operations_of
-    from glancetui.registry.service.remote import Remote
+def open_remote(
+    address: RegistryAddress, settings: RegistrySettings, node: str, patience: float | None = None
+) -> Registry:
+    """Nothing is connected yet. `patience`: seconds for which calls wait for a service that is away.
 
-    return cast("Registry", Remote(operations_of(Registry), address, settings, node))
+    Raises ConfigError for certificates that cannot be loaded.
+    """
+    from glancetui.registry.service.operations import operations_of
+    from glancetui.registry.service.remote import PATIENCE, Remote
+
+    seconds = PATIENCE if patience is None else patience
+    return cast("Registry", Remote(operations_of(Registry), address, settings, node, seconds))
 
 
 def open_any(settings: Settings, node: str) -> Registry:

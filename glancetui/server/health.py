@@ -46,6 +46,7 @@ class Probes:
         task = self._asked.get(name)
         if task is None or task.done():
             task = self._asked[name] = asyncio.create_task(self._pools.slow.run(self._parts[name]))
+            task.add_done_callback(lambda ended: ended.exception())  # else one that ends too late is complained of
         return task
 
 

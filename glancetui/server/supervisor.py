@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import gc
 import logging
 import os
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from glancetui.config.settings import Settings
+from glancetui.config.settings import RegistryAddress, Settings
 from glancetui.errors import ConfigError, GlancetuiError, RegistryUnavailable
 from glancetui.images.worker import node_name
 from glancetui.server import listen, records
@@ -93,7 +94,8 @@ def role_of(name: str | None, settings: Settings) -> Role:
 
     if settings.registry.address is not None:
         what = f"auth {server.auth}, registry {settings.registry.address}"
-        return Role(("serve.lock",), server.workers, listen.bind, prepare_remote, worker.serve, what)
+        prepare = functools.partial(prepare_remote, settings.registry.address)
+        return Role(("serve.lock",), server.workers, listen.bind, prepare, worker.serve, what)
     locks: Sequence[str] = ("serve.lock",) if name == "api" else ("serve.lock", "registry.lock")
     what = f"auth {server.auth}, data in {data}"
     return Role(locks, server.workers, listen.bind, prepare_database, worker.serve, what)
@@ -143,11 +145,11 @@ def prepare_database(settings: Settings) -> None:
         warn(settings, f"{error} The service starts all the same, and tries again until the database is there.")
 
 
-def prepare_remote(settings: Settings) -> None:
+def prepare_remote(address: RegistryAddress, settings: Settings) -> None:
     """Tells whether the registry service can be used; if not, the workers wait for it. Raises ConfigError."""
-    from glancetui.registry.open import open_any
+    from glancetui.registry.open import open_remote
 
-    registry = open_any(settings, node_name())
+    registry = open_remote(address, settings.registry, node_name(), patience=0)
     try:
         registry.check()
     except RegistryUnavailable as error:

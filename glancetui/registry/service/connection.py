@@ -117,6 +117,8 @@ def connect(address: RegistryAddress, secret: bytes, context: ssl.SSLContext | N
         why = getattr(error, "strerror", None) or str(error)
         raise RegistryUnavailable(f"The registry service at {address} cannot be reached: {why}.") from error
     stream.allow(frames.LARGEST_ANSWER)
+    if context is None:
+        stream.time_out_in_kernel(SILENCE)
     return Connection(stream, theirs.name, address.path is not None)
 
 

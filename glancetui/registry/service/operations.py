@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from glancetui.errors import BadRequest
-from glancetui.registry.interface import MARK
+from glancetui.registry.marks import MARK
 
 
 class Operation(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from glancetui.config.settings import RegistryAddress, RegistrySettings
 from glancetui.errors import RegistryUnavailable
 from glancetui.registry.service import access
 from glancetui.registry.service.access import Crowded
-from glancetui.registry.service.connection import Connection, connect
+from glancetui.registry.service.connection import SILENCE, Connection, connect
 from glancetui.registry.service.frames import Hello
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ class Pool:
         self._away: RegistryUnavailable | None = None
         self._away_since = 0.0
         self._closed = threading.Event()
+        self._returning: threading.Thread | None = None
         self._asking = threading.Lock()
         self._asked_at = 0.0
 
@@ -93,6 +94,8 @@ class Pool:
         with self._changed:
             self._changed.notify_all()
         self._close_free()
+        if self._returning is not None:
+            self._returning.join(SILENCE)  # whoever forks next must not do so in the middle of it
 
     # -- inside --------------------------------------------------------------------------------------------------------
     def _reserve(self, deadline: float | None, service: str | None) -> Connection | None:
@@ -145,7 +148,8 @@ class Pool:
             self._away = error
             if first:
                 self._away_since = time.monotonic()
-                threading.Thread(target=self._come_back, name="registry-return", daemon=True).start()
+                self._returning = threading.Thread(target=self._come_back, name="registry-return", daemon=True)
+                self._returning.start()
         if first:
             self._close_free()
 

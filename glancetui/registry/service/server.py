@@ -49,6 +49,8 @@ FRAME_SECONDS = 30.0  # from the first piece of a request to its last; from the 
 IDLE_SECONDS = 300.0  # callers let go after a fifth of it
 LINGER_SECONDS = 1.0  # after a goodbye, for a request that was on its way
 TICK_SECONDS = 0.5
+QUIET_SECONDS = 60.0  # between two lines in the log about connections that were closed for the same reason
+MOST_REASONS = 100  # some hold what a caller of another release said
 LATER_SECONDS = 0.0005  # an accepting worker waits so long for each connection it has: the one with fewest is first
 
 
@@ -132,7 +134,12 @@ class Service:
         connection = Connection(self, connected, None if connected.family == socket.AF_UNIX else context)
         with self._lock:
             self._connections.add(connection)
-        threading.Thread(target=connection.run, name="caller", daemon=True).start()
+        try:
+            threading.Thread(target=connection.run, name="caller", daemon=True).start()
+        except RuntimeError:  # the system has no thread left for us
+            self.refusals.note("no thread can be started")
+            self.forget(connection)
+            connected.close()
 
     def forget(self, connection: Connection) -> None:
         with self._lock:
@@ -287,22 +294,22 @@ class Connection:
 
 
 class Refusals:
-    """Counts connections that were closed for a reason, and logs the first of each kind, then at most one a second."""
+    """Counts connections that were closed for a reason, and logs the first of each kind, then one a minute."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self._logged_at = 0.0
+        self._logged_at: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def note(self, reason: str) -> None:
         with self._lock:
-            if len(self.counts) >= 1000 and reason not in self.counts:
-                reason = "others"  # reasons can hold what a stranger sent
+            if len(self.counts) >= MOST_REASONS and reason not in self.counts:
+                reason = "others"
             self.counts[reason] += 1
             now = time.monotonic()
-            if self.counts[reason] > 1 and now - self._logged_at < 1:
+            if now - self._logged_at.get(reason, -math.inf) < QUIET_SECONDS:
                 return
-            self._logged_at = now
+            self._logged_at[reason] = now
         log.warning("A connection was closed: %s (%d of these so far).", reason, self.counts[reason])
 
     @property

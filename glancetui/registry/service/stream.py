@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Callable
 
 from glancetui.registry.service.frames import BrokenFrame, Frames, framed
@@ -30,13 +31,25 @@ class Stream:
         `begun` is called for each piece of a frame that is not complete yet. Raises BrokenFrame.
         """
         while (content := self._frames.next()) is None:
-            if not (piece := self.socket.recv(PIECE)):
+            try:
+                piece = self.socket.recv(PIECE)
+            except BlockingIOError as error:  # what the kernel's own timeout is called
+                raise TimeoutError from error
+            if not piece:
                 if len(self._frames):
                     raise BrokenFrame("a frame that was cut off")
                 return None
             self._frames.feed(piece)
             begun()
         return content
+
+    def time_out_in_kernel(self, seconds: float) -> None:
+        """Instead of in Python, which asks before each read and write whether it would wait: a system call more, and
+        each gives up the interpreter's lock. Not under TLS."""
+        self.socket.settimeout(None)
+        interval = struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))  # a struct timeval
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self.socket.setsockopt(socket.SOL_SOCKET, option, interval)
 
     def exactly(self, count: int) -> bytes:
         """So many bytes, outside any frame. Raises BrokenFrame if the other side ends before."""

@@ -292,10 +292,10 @@ def _once(real: Callable[[Stream, bytes], None]) -> Callable[[Stream, bytes], No
 def test_a_long_call_of_a_service_that_lives_is_waited_for(
     scripted: Callable[..., Scripted], caller: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "SILENCE", 0.1)
+    monkeypatch.setattr(connection, "SILENCE", 0.6)
 
     def answer_late(stream: Stream, request: Request) -> bool:
-        time.sleep(0.5)
+        time.sleep(1.5)  # what is tried is just this: an answer that takes long
         return answer(stream, request)
 
     served = scripted(answer_late)
