@@ -55,7 +55,7 @@ class Images:
 
     # -- seeing ------------------------------------------------------------------------------------------------------
     def visible(self, caller: Caller, image_id: str) -> Image:
-        """The image as it is now. Raises NotFound where the caller may not see it."""
+        """The image as it is now, for calls that ask a rule of their own. Raises NotFound."""
         return self._access.visible(caller, image_id)
 
     def forbid_or_hide(self, rule: str, caller: Caller, image: Image) -> None:
@@ -63,7 +63,8 @@ class Images:
         self._access.forbid_or_hide(rule, caller, image)
 
     def show(self, caller: Caller, image_id: str) -> Image:
-        return self._access.visible(caller, image_id)
+        """Raises NotFound."""
+        return self._access.shown(caller, image_id)
 
     def page(self, caller: Caller, query: ImageQuery) -> ImagePage:
         """One page through the caller's eyes, whatever viewer the query names. Raises Forbidden, BadRequest."""
@@ -112,9 +113,9 @@ class Images:
         refuse_read_only(caller)
 
         def attempt() -> Image:
-            image = self._access.visible(caller, image_id)
             if not operations:
-                return image
+                return self._access.shown(caller, image_id)
+            image = self._access.visible(caller, image_id)
             change = apply_patch(
                 image, operations, caller, self.settings, lambda rule: self.forbid_or_hide(rule, caller, image)
             )
