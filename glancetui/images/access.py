@@ -9,7 +9,8 @@ from glancetui.images.target import target_of
 from glancetui.model import Caller, Image, Viewer
 from glancetui.registry.interface import Actor, Registry
 
-# With the older default rules, which let everybody pass, owning the image is what protects it.
+# Owning the image is what protects it also where these rules let others pass: with the older defaults, which let
+# everybody, and where an operator opened them. So it is in Glance, whose database layer has the last word.
 _OWNERS_RULES = frozenset(
     {"modify_image", "delete_image", "upload_image", "deactivate", "reactivate", "delete_image_location"}
 )
@@ -66,4 +67,4 @@ class Access:
 
     def _is_anothers(self, rule: str, caller: Caller, image: Image) -> bool:
         owns = image.owner is not None and image.owner == caller.project
-        return self._policy.legacy and rule in _OWNERS_RULES and not owns and not caller.is_admin
+        return rule in _OWNERS_RULES and not owns and not caller.is_admin

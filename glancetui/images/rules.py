@@ -200,7 +200,8 @@ def _settled(attempt: Callable[[], T]) -> T:
 
 
 def _project_target(caller: Caller) -> dict[str, object]:
-    return {} if caller.project is None else {"project_id": caller.project}
+    # None stays None here: who has no project is in no other, and may look at what is public.
+    return {"project_id": caller.project}
 
 
 def _refuse_not_for_clients(attributes: Mapping[str, Any]) -> None:

@@ -145,6 +145,30 @@ def test_who_passes_the_rule_of_a_call_needs_no_other(tmp_path: Path) -> None:
         assert api.show(secret) is None
 
 
+def test_another_projects_image_is_changed_by_nobody_else_however_open_the_rules_are(tmp_path: Path) -> None:
+    rules = ("modify_image", "delete_image", "upload_image", "deactivate")
+    (tmp_path / "policy.yaml").write_text("".join(f'{rule}: "@"\n' for rule in rules))
+    with running_server(tmp_path, auth="headers", config=TRUST) as server:
+        api = Api(server.endpoint)
+        image = api.make(visibility="community", disk_format="raw", container_format="bare")
+        octets = {"Content-Type": "application/octet-stream"}
+        assert api.call("PUT", f"/v2/images/{image}/file", b"x", caller="other", headers=octets).status == 403
+        for method, path in (("PUT", "/tags/t"), ("POST", "/actions/deactivate"), ("DELETE", "")):
+            assert api.call(method, f"/v2/images/{image}{path}", caller="other").status == 403
+        assert api.patch(image, put("/name", "x"), caller="other").status == 403
+        assert api.show(image)["status"] == "queued"
+
+
+def test_caller_without_a_project_lists_what_is_public(tmp_path: Path) -> None:
+    with running_server(tmp_path, auth="headers", config=TRUST) as server:
+        api = Api(server.endpoint)
+        public = api.make(caller="admin", visibility="public")
+        api.make(visibility="private")
+        reader = {"X-Identity-Status": "Confirmed", "X-User-Id": "u", "X-Project-Id": "", "X-Roles": "reader"}
+        listed = api.call("GET", "/v2/images", headers=reader)
+        assert (listed.status, [image["id"] for image in listed.json["images"]]) == (200, [public])
+
+
 def test_members_are_listed_as_far_as_get_member_lets_them_be_seen(tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text("get_member: \"'p2':%(member_id)s\"\n")
     with running_server(tmp_path, auth="headers", config=TRUST) as server:
