@@ -163,10 +163,14 @@ def test_caller_without_a_project_lists_what_is_public(tmp_path: Path) -> None:
     with running_server(tmp_path, auth="headers", config=TRUST) as server:
         api = Api(server.endpoint)
         public = api.make(caller="admin", visibility="public")
-        api.make(visibility="private")
+        community = api.make(visibility="community")
+        hidden = [api.make(visibility="private"), api.make(visibility="shared")]
         reader = {"X-Identity-Status": "Confirmed", "X-User-Id": "u", "X-Project-Id": "", "X-Roles": "reader"}
-        listed = api.call("GET", "/v2/images", headers=reader)
-        assert (listed.status, [image["id"] for image in listed.json["images"]]) == (200, [public])
+        for query, wanted in (("", {public}), ("visibility=community", {community}), ("visibility=shared", set())):
+            listed = api.call("GET", f"/v2/images?{query}", headers=reader)
+            assert (listed.status, {image["id"] for image in listed.json["images"]}) == (200, wanted)
+        assert {api.call("GET", f"/v2/images/{image}", headers=reader).status for image in (public, community)} == {200}
+        assert {api.call("GET", f"/v2/images/{image}", headers=reader).status for image in hidden} == {404}
 
 
 def test_members_are_listed_as_far_as_get_member_lets_them_be_seen(tmp_path: Path) -> None:
