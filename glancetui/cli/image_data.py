@@ -274,6 +274,8 @@ def opened(name: str | None) -> Iterator[BinaryIO | None]:
     if name is None:
         yield None
     elif name == "-":
+        if sys.stdin is None:
+            raise UsageError("--file - reads the image from stdin, but that is closed")
         if sys.stdin.isatty():
             raise UsageError("--file - reads the image from stdin, but that is a terminal")
         yield sys.stdin.buffer if sys.stdin.seekable() else Replayed(sys.stdin.buffer)

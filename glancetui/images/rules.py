@@ -60,7 +60,7 @@ class Images:
 
     # -- seeing ------------------------------------------------------------------------------------------------------
     def visible(self, caller: Caller, image_id: str) -> Image:
-        """The image as it is now. Raises NotFound where the caller may not see it."""
+        """The image as it is now, for calls that ask a rule of their own. Raises NotFound."""
         return self._access.visible(caller, image_id)
 
     def forbid_or_hide(self, rule: str, caller: Caller, image: Image) -> None:
@@ -68,7 +68,8 @@ class Images:
         self._access.forbid_or_hide(rule, caller, image)
 
     def show(self, caller: Caller, image_id: str) -> Image:
-        return self._access.visible(caller, image_id)
+        """Raises NotFound."""
+        return self._access.shown(caller, image_id)
 
     def page(self, caller: Caller, query: ImageQuery) -> ImagePage:
         """One page through the caller's eyes, whatever viewer the query names. Raises Forbidden, BadRequest."""
@@ -122,10 +123,12 @@ class Images:
         refuse_read_only(caller)
 
         def attempt() -> Image:
+            if not operations:
+                image = self._access.shown(caller, image_id)
+                condition(image)
+                return image
             image = self._access.visible(caller, image_id)
             condition(image)
-            if not operations:
-                return image
             change = apply_patch(
                 image, operations, caller, self.settings, lambda rule: self.forbid_or_hide(rule, caller, image)
             )
@@ -220,7 +223,8 @@ def _settled(attempt: Callable[[], T]) -> T:
 
 
 def _project_target(caller: Caller) -> dict[str, object]:
-    return {} if caller.project is None else {"project_id": caller.project}
+    # None stays None here: who has no project is in no other, and may look at what is public.
+    return {"project_id": caller.project}
 
 
 def _refuse_not_for_clients(attributes: Mapping[str, Any]) -> None:

@@ -130,7 +130,7 @@ def test_tags_are_a_set_with_a_quota(registry: SqlRegistry) -> None:
     [
         ("private", True, False, False, False),
         ("shared", True, False, True, False),
-        ("community", True, True, True, False),
+        ("community", True, True, True, True),
         ("public", True, True, True, True),
     ],
 )

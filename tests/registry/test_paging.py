@@ -173,7 +173,7 @@ def visible(row: Row, query: ImageQuery) -> bool:
     if mine:
         return True
     if row.visibility == "community":
-        return query.visibility is not None and (me is not None or query.viewer.is_admin)
+        return query.visibility is not None
     if query.viewer.is_admin or row.visibility == "public":
         return True
     answer = row.members.get(me or "")

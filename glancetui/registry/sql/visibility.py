@@ -6,6 +6,7 @@ order of any sort key.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -39,6 +40,15 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     own_community: bool = False  # can be walked by visibility as well: better where the viewer owns many images
 
 
+#: What everybody may see, who is in no project included: community images only when asked for.
+_OPEN_KINDS: Mapping[Asked, tuple[str, ...]] = {
+    None: ("public",),
+    "public": ("public",),
+    "community": ("community",),
+    "all": ("public", "community"),
+    "private": (),
+    "shared": (),
+}
 _BY_IMAGE = "ix_image_members_image_id_member"
 PROJECT: sa.BindParameter[str] = sa.bindparam("project")
 MEMBER_STATUS: sa.BindParameter[str] = sa.bindparam("member_status")
@@ -62,7 +72,7 @@ def branches(eyes: Eyes) -> list[Branch]:
     if eyes.is_admin:
         return _admin_branches(eyes)
     if not eyes.in_project:
-        return [_by_visibility("public")] if eyes.asked in {None, "public", "all"} else []
+        return [_by_visibility(kind) for kind in _OPEN_KINDS[eyes.asked]]
     return _project_branches(eyes)
 
 
@@ -157,4 +167,5 @@ def shown_to_project() -> Condition:
 
 
 def shown_to_anybody() -> Condition:
-    return sa.and_(shown_to_admin(), of_row(images.c.visibility, word("public")))
+    public, community = (of_row(images.c.visibility, word(kind)) for kind in ("public", "community"))
+    return sa.and_(shown_to_admin(), sa.or_(public, community))
