@@ -234,15 +234,18 @@ class Desk(Screen[None], inherit_bindings=False):
 
     @work(exclusive=False, group="poll", exit_on_error=False)
     async def _poll(self) -> None:
-        session = self.session
+        session, connection = self.session, self.session.connection
         try:
             asked = await self.view.poll()
             if not asked and session.service is not None:
                 session.about = await session.pool.run(session.service.about)
         except GlancetuiError as error:
-            self.failed(error, await self._parts(error))
+            parts = await self._parts(error)
+            if connection is session.connection:  # else it is of an endpoint that was left meanwhile
+                self.failed(error, parts)
         else:
-            self.answered()
+            if connection is session.connection:
+                self.answered()
         finally:
             self._asking = False
 
