@@ -373,7 +373,7 @@ class Desk(Screen[None], inherit_bindings=False):
 
     def _filter(self, typed: str) -> bool:
         view = self.view
-        return view.try_filter(typed) if isinstance(view, ImagesView | RawView) else True
+        return view.try_filter(typed, self.prompt.before) if isinstance(view, ImagesView | RawView) else True
 
     def _commands(self) -> list[str]:
         from glancetui.tui.commands import COMMANDS

@@ -107,9 +107,11 @@ async def test_typing_filters_and_the_chip_says_where_it_ran() -> None:
 
 async def test_a_filter_that_makes_no_sense_filters_nothing_and_says_why() -> None:
     async with screen(ListService(30)) as at:
-        await at.press("slash", *"status=bogus", "enter")
+        await at.press("slash", *"statu")
+        await at.until(lambda: str(at.images.filter) == "statu")  # a word, as far as it is typed
+        await at.press(*"s=bogus", "enter")
         await at.sees("cannot be 'bogus'", "queued saving active")
-        assert len(at.images.source) == 30
+        await at.until(lambda: len(at.images.source) == 30)
         await at.press("escape")
         await at.until(lambda: at.images.wrong is None)
 
