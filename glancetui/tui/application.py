@@ -186,6 +186,7 @@ class GlanceApp(App[int], inherit_bindings=False):
         if self.is_headless:
             super()._handle_exception(error)  # a test wants to see it
             return
+        self._return_code = 1
         path = keep_trace(error)
         self.panic(Text(f"glancetui ended by a defect of its own: {type(error).__name__}. {path} tells where it was."))
 
