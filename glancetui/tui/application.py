@@ -6,10 +6,13 @@ import asyncio
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
+from rich.text import Text
 from textual.app import App
 from textual.binding import Binding
 from textual.filter import LineFilter
@@ -18,11 +21,12 @@ from glancetui.errors import GlancetuiError
 from glancetui.tui import themes
 from glancetui.tui.actions import Keymap
 from glancetui.tui.desk import Desk
+from glancetui.tui.figures import now
 from glancetui.tui.glyphs import fitting
 from glancetui.tui.palette import Palette
 from glancetui.tui.ports import Service
 from glancetui.tui.session import Session
-from glancetui.tui.settings import Settings
+from glancetui.tui.settings import Settings, state_folder
 from glancetui.tui.widgets.plain import AsciiOnly
 
 
@@ -48,6 +52,16 @@ class Opener(Protocol):
 
 SWITCH_SECONDS = 0.0005  # after which a thread that reads an answer gives way to a key; Python waits ten times that
 INTERRUPT_TWICE = 2.0  # seconds within which a second ctrl+c quits
+
+
+def keep_trace(error: Exception) -> Path:
+    """The file that holds it, readable by its owner only."""
+    path = state_folder() / "crash.log"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("a", encoding="utf-8") as file:
+        path.chmod(0o600)
+        file.write(f"{now():%Y-%m-%d %H:%M:%S}Z\n{''.join(traceback.format_exception(error))}\n")
+    return path
 
 
 class GlanceApp(App[int], inherit_bindings=False):
@@ -166,6 +180,15 @@ class GlanceApp(App[int], inherit_bindings=False):
         self.session.leave()
         self.desk.disconnected()
         self._connect()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A defect: the terminal is put back, a sentence says so, and the trace goes to a file."""
+        if self.is_headless:
+            super()._handle_exception(error)  # a test wants to see it
+            return
+        self._return_code = 1
+        path = keep_trace(error)
+        self.panic(Text(f"glancetui ended by a defect of its own: {type(error).__name__}. {path} tells where it was."))
 
     def _starting(self, sentence: str) -> None:
         self.session.starting = sentence

@@ -234,15 +234,18 @@ class Desk(Screen[None], inherit_bindings=False):
 
     @work(exclusive=False, group="poll", exit_on_error=False)
     async def _poll(self) -> None:
-        session = self.session
+        session, connection = self.session, self.session.connection
         try:
             asked = await self.view.poll()
             if not asked and session.service is not None:
                 session.about = await session.pool.run(session.service.about)
         except GlancetuiError as error:
-            self.failed(error, await self._parts(error))
+            parts = await self._parts(error)
+            if connection is session.connection:  # else it is of an endpoint that was left meanwhile
+                self.failed(error, parts)
         else:
-            self.answered()
+            if connection is session.connection:
+                self.answered()
         finally:
             self._asking = False
 
@@ -370,7 +373,7 @@ class Desk(Screen[None], inherit_bindings=False):
 
     def _filter(self, typed: str) -> bool:
         view = self.view
-        return view.try_filter(typed) if isinstance(view, ImagesView | RawView) else True
+        return view.try_filter(typed, self.prompt.before) if isinstance(view, ImagesView | RawView) else True
 
     def _commands(self) -> list[str]:
         from glancetui.tui.commands import COMMANDS

@@ -58,9 +58,10 @@ def _json(out: TextIO, images: Iterator[RemoteImage], columns: Sequence[str]) ->
 def _yaml(out: TextIO, images: Iterator[RemoteImage], columns: Sequence[str]) -> int:  # noqa: ARG001
     import yaml
 
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times as fast, where libyaml is there
     count = 0
     for image in images:
-        yaml.safe_dump([dict(image.document)], out, allow_unicode=True, sort_keys=False)
+        yaml.dump([dict(image.document)], out, dumper, allow_unicode=True, sort_keys=False)
         count += 1
     return count
 

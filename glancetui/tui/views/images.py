@@ -261,22 +261,20 @@ class ImagesView(ImageEditing, View):
 
     # Filter and sort
 
-    def try_filter(self, typed: str) -> bool:
-        """Apply what is typed. False, and nothing filtered, where it makes no sense."""
+    def try_filter(self, typed: str, before: str | None = None) -> bool:
+        """Apply what is typed. False, and the filter is that of `before` again, where it makes no sense."""
+        again, self.wrong = self.wrong is not None, None
         try:
             parsed = filters.parse(typed)
         except filters.FilterError as error:
-            self.wrong = error
-            self.post_message(self.Changed())
-            return False
-        again = self.wrong is not None
-        self.wrong = None
+            self.wrong, again = error, True
+            parsed = self.filter if before is None else filters.parse(before)
         if parsed != self.filter:
             self.filter = parsed
             self._restart()
         elif again:
             self.post_message(self.Changed())
-        return True
+        return self.wrong is None
 
     def act_filter(self) -> None:
         self.desk.ask("/", str(self.filter))

@@ -63,7 +63,7 @@ class Prompt(Horizontal):
     def __init__(self) -> None:
         super().__init__(id="prompt")
         self.kind = ""
-        self._before = ""
+        self.before = ""
         self._timer: Timer | None = None
         self._history: dict[str, list[str]] = {}
         self._back = 0
@@ -89,7 +89,7 @@ class Prompt(Horizontal):
         before: str | None = None,
     ) -> None:
         """Open with `value` to type on; `esc` brings back `before`, where that is another."""
-        self.kind, self._before, self._complete, self._back = kind, value if before is None else before, complete, 0
+        self.kind, self.before, self._complete, self._back = kind, value if before is None else before, complete, 0
         self.query_one(Static).update(f" {kind} ")
         self.add_class("open")
         with self.input.prevent(Input.Changed):
@@ -112,7 +112,7 @@ class Prompt(Horizontal):
     def leave(self) -> None:
         """Close without meaning it."""
         self.close()
-        self.post_message(self.Left(self.kind, self._before))
+        self.post_message(self.Left(self.kind, self.before))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -149,7 +149,7 @@ class Prompt(Horizontal):
     def _recall(self, step: int) -> None:
         past = self._history.get(self.kind, [])
         self._back = max(0, min(len(past), self._back + step))
-        self._put(past[-self._back] if self._back else self._before)
+        self._put(past[-self._back] if self._back else self.before)
 
     def _fill_in(self) -> None:
         found = self._complete(self.input.value) if self._complete is not None else ()
