@@ -33,6 +33,7 @@ from glancetui.errors import (
 from glancetui.model import Capacity, Health, Location, StoredObject
 from glancetui.stores.driver import CHUNK, Capabilities, Writer
 from glancetui.stores.folder import OPEN_OBJECT, Folder, prepare_folder
+from glancetui.stores.writeback import start_writing
 
 log = logging.getLogger(__name__)
 
@@ -361,8 +362,7 @@ class FileWriter:
             view = view[written:]
 
     def _start_writing_back(self) -> None:
-        # Of pages that are still dirty the advice drops none; it starts writing them, and returns at once.
-        os.posix_fadvise(self._file, self._written_back, self._size - self._written_back, os.POSIX_FADV_DONTNEED)
+        start_writing(self._file, self._written_back, self._size - self._written_back)
         self._written_back = self._size
 
     def commit(self) -> Location:
