@@ -1,8 +1,8 @@
 """The measure for uploads: the same hashing and writing of a file, done here without HTTP, registry or inspection.
 
 MD5 and SHA-512 run in a thread each beside the writing, on the same chunk size as the service; the disk is kept writing
-and the target is flushed as the service does. The code is the benchmark's own: a measure must not slow down with what it
-is held against. `python benchmarks/ingest_local.py SOURCE TARGET` prints one line of JSON.
+and the target is flushed as the service does. The code is the benchmark's own: a measure must not change with what is
+held against it. `python benchmarks/ingest_local.py SOURCE TARGET` prints one line of JSON.
 """
 
 from __future__ import annotations
