@@ -20,8 +20,9 @@ from typing import NamedTuple
 
 from glancetui.stores.writeback import start_writing
 
-CHUNK = 1 << 19
-BUFFERS = 8
+CHUNK = 2 << 20
+BUFFERS = 4
+WRITE = 512 << 10  # bytes of one write, as the service's
 WRITE_BACK = 32 << 20  # bytes after which the disk is asked to begin
 
 
@@ -62,7 +63,8 @@ def ingest(source: Path, target: Path) -> Local:
             readers[id(buffer)] = 0
             for chunks in shown:
                 chunks.put((chunk, buffer))
-            outgoing.write(chunk)
+            for begin in range(0, count, WRITE):
+                outgoing.write(chunk[begin : begin + WRITE])
             size += count
             if size % WRITE_BACK == 0:
                 start_writing(outgoing.fileno(), size - WRITE_BACK, WRITE_BACK)
