@@ -57,11 +57,13 @@ class FileSender:
         self._check()
 
     async def _send_warm(self, part: _Part) -> None:
-        """Until the part ends or its next piece is not in memory: a piece whenever the socket takes bytes.
+        """Until the part ends or its next piece is not in memory: a piece now, then one whenever the socket takes it.
 
         The loop calls for each piece, once in each of its turns: others get theirs, and no task has to be woken.
         """
-        await self._watch(partial(self._push, part))
+        self._take(part, _sendfile(self._socket, part.file, part.offset, part.piece))
+        if part.left and part.is_warm():
+            await self._watch(partial(self._push, part))
 
     def _push(self, part: _Part, waiter: asyncio.Future[None]) -> None:
         if waiter.done():
