@@ -40,6 +40,8 @@ def then(*keys: str) -> Callable[[Pilot[int]], object]:
         for key in keys:
             await pilot.press(key)
             pilot.app.session.connection.due = pilot.app.session.clock() + 3600
+            while pilot.app.desk.images._preview_timer is not None:
+                await pilot.pause(0.02)  # the preview follows the cursor a moment later
         await pilot.pause(0.4)
         for box in pilot.app.screen.query("Input"):
             box.cursor_blink = False

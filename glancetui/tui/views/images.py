@@ -504,6 +504,7 @@ class ImagesView(ImageEditing, View):
         self._preview_timer = self.set_timer(PREVIEW_REST, self._preview)
 
     def _preview(self) -> None:
+        self._preview_timer = None
         image = self.table.current
         palette = self.session.palette()
         if image is None:
