@@ -11,11 +11,11 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 
-class _Unindexed(FunctionElement[bool]):
+class _Unindexed(FunctionElement[Any]):
     """A column that no index is to be chosen for."""
 
     inherit_cache = True
-    type = sa.Boolean()
+    type = sa.Integer()  # as a Boolean, databases without booleans would be asked whether it "= 1", past every index
 
 
 @compiles(_Unindexed)
@@ -43,9 +43,9 @@ def walk_index(statement: sa.Select[Any], table: sa.Table, index: str) -> sa.Sel
     )
 
 
-class _OfRow(FunctionElement[bool]):
+class _OfRow(FunctionElement[Any]):
     inherit_cache = True
-    type = sa.Boolean()
+    type = sa.Integer()  # as a Boolean, databases without booleans would be asked whether it "= 1", past every index
 
 
 @compiles(_OfRow)
@@ -104,9 +104,9 @@ def _start(element: _Start, compiler: SQLCompiler, **options: Any) -> str:
 INDEXED_CHARACTERS = 255
 
 
-class _SameText(FunctionElement[bool]):
+class _SameText(FunctionElement[Any]):
     inherit_cache = True
-    type = sa.Boolean()
+    type = sa.Integer()  # as a Boolean, databases without booleans would be asked whether it "= 1", past every index
 
 
 @compiles(_SameText)
@@ -126,9 +126,9 @@ def same_text(column: sa.ColumnElement[Any], value: sa.ColumnElement[Any]) -> sa
     return _SameText(column, value)
 
 
-class _Exactly(FunctionElement[bool]):
+class _Exactly(FunctionElement[Any]):
     inherit_cache = True
-    type = sa.Boolean()
+    type = sa.Integer()  # as a Boolean, databases without booleans would be asked whether it "= 1", past every index
 
 
 @compiles(_Exactly)
