@@ -13,6 +13,7 @@ from typing import NamedTuple
 from tests.backends.glance import new_glance
 from tests.backends.processes import CannotStart, free_port, process, wait_until_serving
 
+
 class Server(NamedTuple):
     name: str
     host: str

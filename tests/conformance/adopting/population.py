@@ -184,9 +184,7 @@ class Population:
         wait_for("the import's lock", lambda: "os_glance_import_task" not in self.shown(image))
 
     def _reaches(self, image: str, field: str, wanted: str | None = None) -> None:
-        wait_for(
-            f"{field} of {image}", lambda: (found := self.shown(image).get(field)) and wanted in {None, found}
-        )
+        wait_for(f"{field} of {image}", lambda: (found := self.shown(image).get(field)) and wanted in {None, found})
 
     def shown(self, image: str) -> dict[str, Any]:
         found: dict[str, Any] = self.api.get(f"/v2/images/{image}", ADMIN)
