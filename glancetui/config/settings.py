@@ -109,6 +109,12 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
     adopt: bool = False
 
 
+class MetadefSettings(msgspec.Struct, frozen=True, kw_only=True):
+    max_items: int = 5000  # properties, objects or tags of one namespace
+    warn: tuple[str, ...] = ()  # namespaces whose broken constraints are logged; * stands for every public one
+    refuse: tuple[str, ...] = ()  # namespaces whose broken constraints are refused
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     database: DatabaseSettings
@@ -117,6 +123,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     multi_store: bool = False  # enabled_backends is set
     server: ServerSettings = ServerSettings()
     images: ImageSettings = ImageSettings()
+    metadefs: MetadefSettings = MetadefSettings()
     policy: PolicySettings = PolicySettings()
     enabled_import_methods: tuple[str, ...] = ()  # announced on create; empty until import exists here
     staging_dir: Path | None = None  # data before import; None only in tests

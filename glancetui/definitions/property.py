@@ -53,7 +53,7 @@ encode = msgspec.json.Encoder().encode
 
 
 def decoded(text: str | bytes) -> Property:
-    """A definition as it is stored, in normal form. Raises msgspec.DecodeError."""
+    """A definition as it is stored, in normal form, without its name. Raises msgspec.DecodeError."""
     return normal(_decode(text))
 
 
@@ -66,9 +66,7 @@ def decoded_all(text: str | bytes) -> dict[str, Property]:
 
 def from_document(document: Mapping[str, object]) -> Property:
     """A definition that a schema has accepted, in normal form, without its name."""
-    found = normal(msgspec.convert(document, Property))
-    found.name = UNSET
-    return found
+    return normal(msgspec.convert(document, Property))
 
 
 def stored(definition: Property) -> str:
@@ -83,7 +81,11 @@ def document_of(definition: Property) -> dict[str, Any]:
 
 
 def normal(definition: Property) -> Property:
-    """Texts where the API has texts: Glance's own files hold numbers for defaults, and it shows `8` as `"8"`."""
+    """Texts where the API has texts: Glance's own files hold numbers for defaults, and it shows `8` as `"8"`.
+
+    No name: that is the key under which the definition stands, and a second one could differ from it.
+    """
+    definition.name = UNSET
     if isinstance(definition.default, _SCALARS):
         definition.default = str(definition.default)
     if definition.enum is not UNSET:

@@ -14,6 +14,7 @@ from glancetui.images.policy import Policy
 from glancetui.images.recovery import Recovery
 from glancetui.images.rules import Images
 from glancetui.images.worker import this_worker
+from glancetui.metadefs.rules import Definitions
 from glancetui.registry.interface import Registry
 from glancetui.registry.sql import open_registry
 from glancetui.server.auth.base import Authenticator
@@ -32,6 +33,7 @@ class Service:
     catalogue: Catalogue
     policy: Policy
     images: Images
+    metadefs: Definitions
     ingest: Ingest
     deliver: Deliver
     authenticator: Authenticator
@@ -63,6 +65,7 @@ def build(settings: Settings) -> Service:
         catalogue=catalogue,
         policy=policy,
         images=images,
+        metadefs=Definitions(registry, policy, settings.metadefs.max_items),
         ingest=Ingest(images, registry, catalogue, settings, str(worker)),
         deliver=Deliver(images, catalogue, settings),
         authenticator=authenticator(settings.server, policy.is_admin),

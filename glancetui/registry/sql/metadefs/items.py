@@ -112,20 +112,13 @@ def _add(
     if not rows:
         return
     names = [row["name"] for row in rows]
-    twice = next((name for place, name in enumerate(names) if name in names[:place]), None) if _twice(names) else None
-    if twice is not None:
-        raise Duplicate(f"The {kind} {twice} stands in the document twice.")
     try:
         change.db.execute(sa.insert(TABLES[kind]), [{**row, **times} for row in rows])
     except exc.IntegrityError as error:
-        what = f"{kind} {names[0]}" if len(names) == 1 else f"{kind} of one of these names"
-        raise Duplicate(f"The namespace has a {what} already.") from error
+        what = f"{kind} {names[0]}" if len(names) == 1 else f"{kind} by one of these names"
+        raise Duplicate(f"The namespace has the {what} already.") from error
     for _ in rows:
         change.tell(f"metadef_{kind}.create")
-
-
-def _twice(names: Sequence[object]) -> bool:
-    return len(set(names)) < len(names)
 
 
 def check_room(change: Change, namespace_id: int, kind: ItemKind, more: int, most: int) -> None:
@@ -143,7 +136,7 @@ def alter(change: Change, namespace_id: int, kind: ItemKind, name: str, values: 
     try:
         done = change.db.execute(sa.update(table).where(named).values(**values, updated_at=change.now))
     except exc.IntegrityError as error:
-        raise Duplicate(f"The namespace has a {kind} {values['name']} already.") from error
+        raise Duplicate(f"The namespace has the {kind} {values['name']} already.") from error
     if not done.rowcount:
         raise NotFound(f"The namespace has no {kind} {name}.")
     change.tell(f"metadef_{kind}.update")

@@ -142,11 +142,9 @@ def _same_object(old: NewObject, new: NewObject) -> bool:
 def _normal(text: str) -> object:
     """What a definition means; a text that holds none is only equal to itself."""
     try:
-        found = definitions.decoded(text)
+        return definitions.decoded(text)
     except msgspec.DecodeError:
         return text
-    found.name = msgspec.UNSET
-    return found
 
 
 def _normal_all(text: str) -> object:

@@ -62,12 +62,12 @@ def locked(db: sa.Connection, name: str) -> sa.Row[Any]:
     return row
 
 
-def unprotected(db: sa.Connection, name: str) -> sa.Row[Any]:
-    """As `locked`. Raises Forbidden for a protected one."""
-    row = locked(db, name)
+def refuse_protected(row: sa.Row[Any]) -> None:
+    """Raises Forbidden."""
     if row.protected:
-        raise Forbidden(f"Namespace {name} is protected, so nothing is removed from it. Set protected to false first.")
-    return row
+        raise Forbidden(
+            f"Namespace {row.namespace} is protected, so nothing is removed from it. Set protected to false first."
+        )
 
 
 def show(db: sa.Connection, name: str, viewer: Viewer) -> Namespace:
@@ -148,6 +148,7 @@ def alter(change: Change, namespace_id: int, fields: NamespaceFields) -> None:
 
 
 def delete(change: Change, row: sa.Row[Any]) -> None:
+    """With all that lies in it, protected or not."""
     for kind in items.TABLES:
         items.remove_all(change, row.id, kind)
     associations.remove_all(change, row.id)

@@ -78,9 +78,12 @@ class SqlMetadefs:
         return self._metadefs_changed(actor, work)
 
     def delete_metadef_namespace(self, namespace: str, actor: Actor) -> None:
-        self._metadefs_changed(
-            actor, lambda change: namespaces.delete(change, namespaces.unprotected(change.db, namespace))
-        )
+        def work(change: Change) -> None:
+            row = namespaces.locked(change.db, namespace)
+            namespaces.refuse_protected(row)
+            namespaces.delete(change, row)
+
+        self._metadefs_changed(actor, work)
 
     def load_metadef_namespace(
         self, new: NewNamespace, how: Loading, dry_run: bool, actor: Actor
@@ -120,10 +123,12 @@ class SqlMetadefs:
         )
 
     def remove_metadef_association(self, namespace: str, resource_type: str, actor: Actor) -> None:
-        self._metadefs_changed(
-            actor,
-            lambda change: associations.remove(change, namespaces.unprotected(change.db, namespace).id, resource_type),
-        )
+        def work(change: Change) -> None:
+            row = namespaces.locked(change.db, namespace)
+            associations.remove(change, row.id, resource_type)
+            namespaces.refuse_protected(row)  # last: what is not there is told as that
+
+        self._metadefs_changed(actor, work)
 
     # -- what lies in a namespace --------------------------------------------------------------------------------------
 
@@ -185,14 +190,18 @@ class SqlMetadefs:
         return items.tag_of(self._alter(namespace, "tag", name, {"name": new_name}, actor))
 
     def remove_metadef_item(self, namespace: str, kind: ItemKind, name: str, actor: Actor) -> None:
-        self._metadefs_changed(
-            actor,
-            lambda change: items.remove(change, namespaces.unprotected(change.db, namespace).id, kind, name),
-        )
+        def work(change: Change) -> None:
+            row = namespaces.locked(change.db, namespace)
+            items.remove(change, row.id, kind, name)
+            namespaces.refuse_protected(row)  # last: what is not there is told as that
+
+        self._metadefs_changed(actor, work)
 
     def remove_metadef_items(self, namespace: str, kind: ItemKind, actor: Actor) -> None:
         def work(change: Change) -> None:
-            items.remove_all(change, namespaces.unprotected(change.db, namespace).id, kind)
+            row = namespaces.locked(change.db, namespace)
+            namespaces.refuse_protected(row)
+            items.remove_all(change, row.id, kind)
             change.tell(f"metadef_namespace.delete_{items.PLURAL[kind]}")
 
         self._metadefs_changed(actor, work)
