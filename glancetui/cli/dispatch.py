@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NOUNS: Mapping[str, str] = {
     "image": "images: list, show, create, set, upload, save, share, delete …",
     "member": "who sees a shared image; answering an offer",
+    "metadef": "what properties mean: namespaces, objects, tags; check images against them",
     "cloud": "the clouds of clouds.yaml",
     "doctor": "look at an endpoint and say what is wrong",
     "serve": "run the service",
@@ -27,7 +28,10 @@ NOUNS: Mapping[str, str] = {
     "db": "the service's database",
     "completion": "completion for bash, zsh or fish",
 }
-SERVICE_NOUNS = frozenset({"config", "db"})  # Typer applications; what they load is large
+SERVICE_NOUNS: Mapping[str, str] = {  # modules of Typer applications; what they load is large
+    "config": "glancetui.cli.config",
+    "db": "glancetui.cli.db_commands",
+}
 WITH_VALUE = frozenset(
     {
         "-f", "--format", "-c", "--column", "--color", "--endpoint", "--cloud", "--region", "--interface",
@@ -155,7 +159,7 @@ def run_serve(arguments: Sequence[str]) -> int:
 
 def run_service_command(noun: str, arguments: Sequence[str]) -> int:
     """Run a Typer application that belongs to the service; its libraries are loaded only here."""
-    module = importlib.import_module(f"glancetui.cli.{noun}")
+    module = importlib.import_module(SERVICE_NOUNS[noun])
     import typer
 
     try:

@@ -1,0 +1,7 @@
+"""All commands of `glancetui db`, in one application."""
+
+from __future__ import annotations
+
+from glancetui.cli import db_metadefs
+
+app = db_metadefs.app
