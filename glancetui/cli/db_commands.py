@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from glancetui.cli import db_metadefs
+from glancetui.cli import db_metadefs  # adds its commands
+from glancetui.cli.db import app
 
-app = db_metadefs.app
+__all__ = ["app", "db_metadefs"]

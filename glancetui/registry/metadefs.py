@@ -11,6 +11,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from glancetui.definitions.difference import Action, Kind
+from glancetui.definitions.difference import Loading as Loading  # noqa: PLC0414 - part of the interface
 from glancetui.model import Viewer
 from glancetui.registry.actor import Actor
 
@@ -18,7 +20,6 @@ NamespaceKey = Literal["namespace", "display_name", "visibility", "protected", "
 ItemKey = Literal["name", "created_at", "updated_at"]
 ItemKind = Literal["property", "object", "tag"]
 SortDirection = Literal["asc", "desc"]
-Loading = Literal["new", "merge", "prefer-new", "overwrite"]
 
 
 class ResourceType(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,8 +142,8 @@ class ItemQuery(msgspec.Struct, frozen=True, kw_only=True):
 class MetadefChange(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that loading a document does, or would do."""
 
-    action: Literal["add", "change", "remove"]
-    kind: Literal["namespace", "resource type", "property", "object", "tag"]
+    action: Action
+    kind: Kind
     name: str
 
 
@@ -174,9 +175,7 @@ class Metadefs(Protocol):
     ) -> Sequence[MetadefChange]:
         """What was changed so that the database holds the document; what would be, with `dry_run`.
 
-        new: only a namespace that is not there. merge: what is missing in it, too. prefer-new: also what differs.
-        overwrite: also removes what the document lacks. Done twice, the second time changes nothing. Protection does
-        not count: this is the operator's own tool.
+        Done twice, the second time changes nothing. Protection does not count: this is the operator's own tool.
         """
 
     def unload_metadefs(self, names: Sequence[str] | None, dry_run: bool, actor: Actor) -> Sequence[str]:

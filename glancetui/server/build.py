@@ -14,6 +14,7 @@ from glancetui.images.policy import Policy
 from glancetui.images.recovery import Recovery
 from glancetui.images.rules import Images
 from glancetui.images.worker import this_worker
+from glancetui.metadefs.enforcement import Enforcement
 from glancetui.metadefs.rules import Definitions
 from glancetui.registry.interface import Registry
 from glancetui.registry.sql import open_registry
@@ -57,7 +58,7 @@ def build(settings: Settings) -> Service:
     worker = this_worker(node_name())
     registry = open_registry(settings.database, worker.node)
     catalogue = Catalogue.from_settings(settings)
-    images = Images(registry, policy, catalogue, settings)
+    images = Images(registry, policy, catalogue, settings, Enforcement(registry, settings.metadefs))
     lease = settings.upload_lease_seconds
     return Service(
         settings=settings,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 
 from glancetui.definitions import property as definitions
+from glancetui.definitions.difference import Action, Kind, Loading, compared
 from glancetui.registry.metadefs import (
     ItemKind,
-    Loading,
     MetadefChange,
     NamespaceContents,
     NewAssociation,
@@ -22,7 +22,6 @@ from glancetui.registry.sql.change import Change
 from glancetui.registry.sql.metadefs import associations, items, namespaces
 from glancetui.registry.sql.tables import metadef_namespaces
 
-Kind = Literal["namespace", "resource type", "property", "object", "tag"]
 T = TypeVar("T")
 
 _BY_NAME = sa.select(metadef_namespaces).where(metadef_namespaces.c.namespace == sa.bindparam("name"))
@@ -69,13 +68,8 @@ def _contents(found: NamespaceContents | None, new: NewNamespace, how: Loading) 
 def _compared(
     kind: Kind, old: Mapping[str, T], new: Mapping[str, T], how: Loading, same: Callable[[T, T], bool]
 ) -> Iterator[Difference]:
-    if how == "overwrite":
-        yield from (_difference("remove", kind, name, None) for name in old if name not in new)
-    for name, item in new.items():
-        if name not in old:
-            yield _difference("add", kind, name, item)
-        elif how in {"prefer-new", "overwrite"} and not same(old[name], item):
-            yield _difference("change", kind, name, item)
+    for action, name in compared(old, new, how, same):
+        yield _difference(action, kind, name, new.get(name))
 
 
 def write(change: Change, new: NewNamespace, found: Sequence[Difference]) -> None:
@@ -158,5 +152,5 @@ def _named(found: Sequence[T]) -> dict[str, T]:
     return {each.name: each for each in found}  # type: ignore[attr-defined]  # each kind has a name
 
 
-def _difference(action: Literal["add", "change", "remove"], kind: Kind, name: str, item: object) -> Difference:
+def _difference(action: Action, kind: Kind, name: str, item: object) -> Difference:
     return Difference(MetadefChange(action=action, kind=kind, name=name), item)
