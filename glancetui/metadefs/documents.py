@@ -17,6 +17,7 @@ from glancetui.registry.metadefs import (
 )
 
 Document = Mapping[str, Any]  # JSON
+OWNER = "admin"  # of a namespace that names none and comes from no project, as Glance's loader has it
 
 
 def fields_of(document: Document, owner: str) -> NamespaceFields:

@@ -12,11 +12,10 @@ import msgspec
 from glancetui.definitions import documents, texts
 from glancetui.definitions import property as definitions
 from glancetui.errors import GlancetuiError
-from glancetui.metadefs.documents import namespace_of
+from glancetui.metadefs.documents import OWNER, namespace_of
 from glancetui.registry.metadefs import Association, MetadefObject, NamespaceContents, NewNamespace
 
 CATALOGUE = Path(__file__).parent / "catalogue"
-OWNER = "admin"  # of a namespace whose file names none, as Glance's loader has it
 MOST = 100_000  # of a kind in a file: an operator's own files are bounded by their size
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 

@@ -10,7 +10,15 @@ from glancetui.definitions import documents
 from glancetui.errors import BadRequest, Forbidden, NotFound
 from glancetui.images.access import actor_of, refuse_read_only, viewer_of
 from glancetui.images.policy import Policy
-from glancetui.metadefs.documents import Document, association_of, fields_of, namespace_of, object_of, stored_property
+from glancetui.metadefs.documents import (
+    OWNER,
+    Document,
+    association_of,
+    fields_of,
+    namespace_of,
+    object_of,
+    stored_property,
+)
 from glancetui.model import Caller
 from glancetui.registry.metadefs import (
     Association,
@@ -272,9 +280,11 @@ def _project_target(caller: Caller) -> dict[str, object]:
 def _owner_of(caller: Caller, document: Document) -> str:
     """Whose a namespace becomes that names no owner. Raises BadRequest."""
     owner = document.get("owner") or caller.project
-    if not owner:
-        raise BadRequest("A namespace has an owner: name one, or use a token of a project.")
-    return str(owner)
+    if owner:
+        return str(owner)
+    if caller.is_admin:  # of no project, where nobody is asked who they are
+        return OWNER
+    raise BadRequest("A namespace has an owner: name one, or use a token of a project.")
 
 
 def _property_of(document: Document) -> MetadefProperty:
