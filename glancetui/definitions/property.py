@@ -13,6 +13,7 @@ from glancetui.errors import BadRequest
 Kind = Literal["array", "boolean", "integer", "number", "object", "string"]
 KINDS: tuple[str, ...] = ("array", "boolean", "integer", "number", "object", "string")
 _SCALARS = (bool, int, float)
+_LARGEST = 2**63 - 1
 
 
 class Items(msgspec.Struct, omit_defaults=True):
@@ -100,8 +101,11 @@ def texts(values: Sequence[object]) -> list[Any]:
 
 
 def check_bounds(definition: Property, place: str) -> None:
-    """Raises BadRequest, naming `place`, for limits that no value can meet."""
+    """Raises BadRequest, naming `place`, for limits that no value can meet, or that are no numbers of JSON readers."""
     for least, most in (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems")):
         low, high = getattr(definition, least), getattr(definition, most)
+        for name, limit in ((least, low), (most, high)):
+            if limit is not UNSET and not -_LARGEST <= limit <= _LARGEST:
+                raise BadRequest(f"{place}.{name} is out of range: 64 bits are the most.")
         if low is not UNSET and high is not UNSET and low > high:
             raise BadRequest(f"{place}: {least} {low} is above {most} {high}, so no value would be right.")

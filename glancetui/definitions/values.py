@@ -66,8 +66,14 @@ class Judge:
         except Unreadable as error:
             yield Broken(constraint="type", sentence=f"{value[:80]!r} is {error}")
             return
-        if self._validator is not None:
-            yield from (self._broken(value, each) for each in self._validator.iter_errors(typed))
+        if self._validator is None:
+            return
+        longest = self._validator.longest
+        if longest is not None and len(value) > longest:
+            sentence = f"{value[:80]!r}… is longer than the {longest} characters that its pattern can be held against"
+            yield Broken(constraint="pattern", sentence=sentence)
+            return
+        yield from (self._broken(value, each) for each in self._validator.schema.iter_errors(typed))
 
     def _broken(self, value: str, error: jsonschema_rs.ValidationError) -> Broken:
         constraint = next((str(part) for part in reversed(list(error.schema_path)) if isinstance(part, str)), "")
@@ -80,7 +86,7 @@ class Judge:
             return Broken(constraint="enum", sentence=f"{shown} is none of {listed(allowed)}{hint}")
         told = _SENTENCES.get(constraint)
         limit = getattr(self.definition, constraint, UNSET)
-        sentence = f"{shown} {told.format(limit)}" if told and limit is not UNSET else str(error.message)
+        sentence = f"{shown} {told.format(limit)}" if told and limit is not UNSET else f"{shown}: {error.message}"
         return Broken(constraint=constraint, sentence=sentence)
 
     def _allowed(self) -> list[str]:
@@ -173,7 +179,7 @@ def _typed(kind: str, allowed: list[Any]) -> list[Any]:
     return found
 
 
-def _validator(schema: dict[str, Any]) -> jsonschema_rs.Draft4Validator | None:
+def _validator(schema: dict[str, Any]) -> patterns.Validator | None:
     """None for a schema that is none: an old database may hold such, and no value can be held against it."""
     try:
         return patterns.validator(schema) if schema else None

@@ -1,12 +1,19 @@
-"""`glancetui db …` as a process, on a data folder."""
+"""`glancetui db …` on a data folder, in this process: starting one for each command takes longer than the command."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import io
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import NamedTuple
 
-from tests.serving import clean_environment
+from glancetui.cli.dispatch import run
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
 
 
 def db(data_dir: Path, *words: str) -> str:
@@ -15,12 +22,12 @@ def db(data_dir: Path, *words: str) -> str:
     if words[0] != "upgrade" and not (data_dir / "glance.sqlite").exists():
         db(data_dir, "upgrade")
     done = run_db(data_dir, *words)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert done.code == 0, done.err
+    return done.out
 
 
-def run_db(data_dir: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "glancetui", "db", *words, "--data-dir", str(data_dir)]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=60, env=clean_environment(), cwd=data_dir
-    )
+def run_db(data_dir: Path, *words: str) -> Ran:
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = run(["db", *words, "--data-dir", str(data_dir)], lambda _: 1)
+    return Ran(code, out.getvalue(), err.getvalue())

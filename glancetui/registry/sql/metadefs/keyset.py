@@ -21,7 +21,8 @@ def beyond(
     columns: Sequence[sa.ColumnElement[Any]], marker: Sequence[Any], *, descending: bool
 ) -> sa.ColumnElement[bool]:
     """Rows behind the one whose `columns` are `marker`. The last column is never null and tells rows apart."""
-    column, value = columns[0], marker[0]
+    column = columns[0]
+    value = None if marker[0] is None else sa.literal(marker[0], column.type)  # a plain True has no order to SQLAlchemy
     further = _further(column, value, descending=descending)
     if len(columns) == 1:
         return further
@@ -29,7 +30,7 @@ def beyond(
     return sa.or_(further, sa.and_(same, beyond(columns[1:], marker[1:], descending=descending)))
 
 
-def _further(column: sa.ColumnElement[Any], value: object, *, descending: bool) -> sa.ColumnElement[bool]:
+def _further(column: sa.ColumnElement[Any], value: sa.ColumnElement[Any] | None, *, descending: bool) -> sa.ColumnElement[bool]:
     if value is None:
         return sa.false() if descending else column.is_not(None)
     if not descending:
