@@ -30,7 +30,9 @@ def beyond(
     return sa.or_(further, sa.and_(same, beyond(columns[1:], marker[1:], descending=descending)))
 
 
-def _further(column: sa.ColumnElement[Any], value: sa.ColumnElement[Any] | None, *, descending: bool) -> sa.ColumnElement[bool]:
+def _further(
+    column: sa.ColumnElement[Any], value: sa.ColumnElement[Any] | None, *, descending: bool
+) -> sa.ColumnElement[bool]:
     if value is None:
         return sa.false() if descending else column.is_not(None)
     if not descending:
