@@ -15,6 +15,7 @@ from glancetui.definitions.difference import Action, Kind
 from glancetui.definitions.difference import Loading as Loading  # noqa: PLC0414 - part of the interface
 from glancetui.model import Viewer
 from glancetui.registry.actor import Actor
+from glancetui.registry.marks import repeatable
 
 NamespaceKey = Literal["namespace", "display_name", "visibility", "protected", "owner", "created_at", "updated_at"]
 ItemKey = Literal["name", "created_at", "updated_at"]
@@ -153,11 +154,14 @@ class Metadefs(Protocol):
     `most` bounds how many of its kind a namespace may hold; beyond it LimitExceeded is raised."""
 
     # -- namespaces --------------------------------------------------------------------------------------------------
+    @repeatable
     def metadef_namespace(self, name: str, viewer: Viewer) -> Namespace:
         """Raises NotFound if absent, or private and another's."""
 
+    @repeatable
     def metadef_namespaces(self, query: NamespaceQuery) -> Sequence[Namespace]: ...
 
+    @repeatable
     def metadef_contents(self, name: str, viewer: Viewer) -> NamespaceContents:
         """One view of the whole. Raises NotFound as `metadef_namespace` does."""
 
@@ -182,6 +186,7 @@ class Metadefs(Protocol):
         """Names of the namespaces that were removed, protected or not; None: all, and all resource types."""
 
     # -- resource types ----------------------------------------------------------------------------------------------
+    @repeatable
     def metadef_resource_types(self, limit: int | None, marker: str | None) -> Sequence[ResourceType]:
         """Oldest first, beyond the one named `marker`. Raises NotFound for a marker that is none."""
 
@@ -192,8 +197,10 @@ class Metadefs(Protocol):
         """Raises NotFound."""
 
     # -- what lies in a namespace ------------------------------------------------------------------------------------
+    @repeatable
     def metadef_properties(self, query: ItemQuery) -> Sequence[MetadefProperty]: ...
 
+    @repeatable
     def metadef_property(self, namespace: str, name: str) -> MetadefProperty:
         """Raises NotFound."""
 
@@ -203,8 +210,10 @@ class Metadefs(Protocol):
     def change_metadef_property(self, namespace: str, name: str, new: MetadefProperty, actor: Actor) -> None:
         """Raises NotFound; Duplicate where the new name is taken."""
 
+    @repeatable
     def metadef_objects(self, query: ItemQuery) -> Sequence[MetadefObject]: ...
 
+    @repeatable
     def metadef_object(self, namespace: str, name: str) -> MetadefObject:
         """Raises NotFound."""
 
@@ -214,8 +223,10 @@ class Metadefs(Protocol):
     def change_metadef_object(self, namespace: str, name: str, new: NewObject, actor: Actor) -> MetadefObject:
         """Raises NotFound; Duplicate where the new name is taken."""
 
+    @repeatable
     def metadef_tags(self, query: ItemQuery) -> Sequence[MetadefTag]: ...
 
+    @repeatable
     def metadef_tag(self, namespace: str, name: str) -> MetadefTag:
         """Raises NotFound."""
 
