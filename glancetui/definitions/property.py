@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -96,8 +96,11 @@ def normal(definition: Property) -> Property:
     return definition
 
 
-def texts(values: Sequence[object]) -> list[Any]:
-    return [str(value) if isinstance(value, _SCALARS) else value for value in values]
+def texts(values: list[Any]) -> list[Any]:
+    for value in values:
+        if type(value) is not str:  # most lists hold nothing else, and are left as they are
+            return [str(each) if isinstance(each, _SCALARS) else each for each in values]
+    return values
 
 
 def check_bounds(definition: Property, place: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +20,22 @@ TABLES: Mapping[ItemKind, sa.Table] = {
     "tag": metadef_tags,
 }
 PLURAL: Mapping[ItemKind, str] = {"property": "properties", "object": "objects", "tag": "tags"}
+
+_PROPERTIES = (
+    sa.select(metadef_properties.c.name, metadef_properties.c.json_schema)
+    .where(metadef_properties.c.namespace_id == sa.bindparam("namespace_id"))
+    .order_by(metadef_properties.c.name)
+)
+_OBJECTS = (
+    sa.select(metadef_objects)
+    .where(metadef_objects.c.namespace_id == sa.bindparam("namespace_id"))
+    .order_by(metadef_objects.c.name)
+)
+_TAGS = (
+    sa.select(metadef_tags)
+    .where(metadef_tags.c.namespace_id == sa.bindparam("namespace_id"))
+    .order_by(metadef_tags.c.created_at.desc(), metadef_tags.c.id.desc())
+)
 
 # -- reading -----------------------------------------------------------------------------------------------------------
 
@@ -47,25 +63,18 @@ def one(db: sa.Connection, namespace_id: int, kind: ItemKind, name: str) -> sa.R
     return row
 
 
-def properties_of(db: sa.Connection, namespace_id: int) -> Iterable[MetadefProperty]:
-    table = metadef_properties
-    statement = (
-        sa.select(table.c.name, table.c.json_schema).where(table.c.namespace_id == namespace_id).order_by(table.c.name)
-    )
-    return (MetadefProperty(name=name, definition=text) for name, text in db.execute(statement))
+def properties_of(db: sa.Connection, namespace_id: int) -> list[MetadefProperty]:
+    found = db.execute(_PROPERTIES, {"namespace_id": namespace_id}).fetchall()  # row by row takes twice as long
+    return [MetadefProperty(name=name, definition=text) for name, text in found]
 
 
-def objects_of(db: sa.Connection, namespace_id: int) -> Iterable[MetadefObject]:
-    table = metadef_objects
-    rows = db.execute(sa.select(table).where(table.c.namespace_id == namespace_id).order_by(table.c.name))
-    return (object_of(row) for row in rows)
+def objects_of(db: sa.Connection, namespace_id: int) -> list[MetadefObject]:
+    return [object_of(row) for row in db.execute(_OBJECTS, {"namespace_id": namespace_id}).fetchall()]
 
 
-def tags_of(db: sa.Connection, namespace_id: int) -> Iterable[MetadefTag]:
+def tags_of(db: sa.Connection, namespace_id: int) -> list[MetadefTag]:
     """Newest first, as a list of tags alone shows them."""
-    table = metadef_tags
-    statement = sa.select(table).where(table.c.namespace_id == namespace_id)
-    return (tag_of(row) for row in db.execute(statement.order_by(table.c.created_at.desc(), table.c.id.desc())))
+    return [tag_of(row) for row in db.execute(_TAGS, {"namespace_id": namespace_id}).fetchall()]
 
 
 def property_of(row: sa.Row[Any]) -> MetadefProperty:
