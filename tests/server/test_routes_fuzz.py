@@ -12,6 +12,7 @@ from schemathesis.checks import not_a_server_error
 
 from tests.server.api import Api
 from tests.server.openapi import FIXED, PATCH_20, PATCH_21, document
+from tests.server.openapi.metadefs import NAMESPACE
 from tests.serving import Server, running_server
 
 for media_type in (PATCH_20, PATCH_21):
@@ -25,6 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         api = Api(running.endpoint)
         for image_id in FIXED:
             api.make(id=image_id, mine="x", protected=True)
+        api.call("POST", "/v2/metadefs/namespaces", {"namespace": NAMESPACE, "protected": True})
         yield running
 
 
