@@ -33,9 +33,10 @@ class Metadefs:
             found = self._client.ask_document("GET", f"{_ROOT}?{urlencode(query, quote_via=quote)}")
             page = _documents(found, "namespaces")
             yield from page
-            if not page or not isinstance(found.get("next"), str) or page[-1]["namespace"] == marker:
+            last = page[-1].get("namespace") if page else None
+            if not isinstance(found.get("next"), str) or not isinstance(last, str) or last == marker:
                 return
-            marker = page[-1]["namespace"]
+            marker = last
 
     def namespace(self, name: str, resource_type: str | None = None) -> Document:
         """Everything in it. Raises NotFound."""

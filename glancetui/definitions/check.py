@@ -77,8 +77,11 @@ class Book:
             self._required.append((name, keys, tuple(prefix + key for key in each.get("required") or ())))
         for properties in sets:
             for key, document in properties.items():
-                judge = judge_of(normal(msgspec.convert(document, Property)))
-                defined = Defined(key=prefix + key, namespace=name, judge=judge)
+                try:
+                    definition = normal(msgspec.convert(document, Property))
+                except msgspec.ValidationError:
+                    continue  # an endpoint may be old or odd: against what is no definition nothing can be held
+                defined = Defined(key=prefix + key, namespace=name, judge=judge_of(definition))
                 self._defined.setdefault(defined.key, []).append(defined)
 
     def check(self, properties: Properties, known: Collection[str] = ()) -> list[Finding]:

@@ -126,8 +126,11 @@ def _definitions(documents: Mapping[str, Document] | None) -> dict[str, dict[str
 
 
 def definition_of(document: Document) -> dict[str, Any]:
-    """In normal form, so that equal ones are equal."""
-    built: dict[str, Any] = msgspec.to_builtins(normal(msgspec.convert(document, Property)))
+    """In normal form, so that equal ones are equal. What is no definition is equal to itself only."""
+    try:
+        built: dict[str, Any] = msgspec.to_builtins(normal(msgspec.convert(document, Property)))
+    except msgspec.ValidationError:
+        return dict(document)
     return built
 
 

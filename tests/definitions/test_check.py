@@ -90,3 +90,8 @@ def test_namespace_of_images_without_a_resource_type_is_for_images() -> None:
     assert prefix_on({"namespace": "OS::Glance::CommonImageProperties"}, IMAGE) == ""
     assert prefix_on({"namespace": "Mine"}, IMAGE) is None
     assert prefix_on(AGGREGATE, IMAGE) is None
+
+
+def test_definition_of_an_odd_endpoint_is_passed_over() -> None:
+    odd = {**LIBVIRT, "properties": {"a": {"type": 7}, "b": {"enum": "x"}, "hw_disk_bus": {**SIMPLE, "enum": ["ide"]}}}
+    assert [each.key for each in Book([odd]).check({"a": "1", "hw_disk_bus": "x"})] == ["hw_disk_bus"]
