@@ -49,18 +49,24 @@ class Measure(NamedTuple):
     steps: dict[str, Step]  # by subject
 
 
+def scripts(images: int) -> dict[str, tuple[str, list[str]]]:
+    """What small requests are measured: wrk's script and its paths, by name."""
+    of_images = [f"/v2/images/{image_id}" for image_id in image_ids(images)[-TARGETS_OF_SMALL:]]
+    return {
+        "list": (small.GET, ["/v2/images?limit=25"]),
+        "show": (small.GET, of_images),
+        "create+delete": (small.CREATE_AND_DELETE, ["/v2/images"]),
+        "patch": (small.PATCH, of_images),
+    }
+
+
 def measures(bench: Bench) -> list[Measure]:
     both = {"glancetui": bench.ours, "Glance": bench.glance}
-    ids = image_ids(bench.images)[-TARGETS_OF_SMALL:]
-    small_ones = {
-        "list": (small.GET, ["/v2/images?limit=25"]),
-        "show": (small.GET, [f"/v2/images/{image_id}" for image_id in ids]),
-        "create+delete": (small.CREATE_AND_DELETE, ["/v2/images"]),
-        "patch": (small.PATCH, [f"/v2/images/{image_id}" for image_id in ids]),
-    }
     found = [
-        Measure(name, {who: small_step(bench, server, *what) for who, server in both.items()})
-        for name, what in small_ones.items()
+        Measure(
+            name, {who: small_step(server, *what, bench.seconds, bench.connections) for who, server in both.items()}
+        )
+        for name, what in scripts(bench.images).items()
     ]
     bulk = {"glancetui": Bulk(bench, bench.ours), "Glance": Bulk(bench, bench.glance)}
     local = {"local": lambda: ingest_locally(bench)}
@@ -76,9 +82,9 @@ def measures(bench: Bench) -> list[Measure]:
     return found
 
 
-def small_step(bench: Bench, server: Server, script: str, paths: Sequence[str]) -> Step:
+def small_step(server: Server, script: str, paths: Sequence[str], seconds: int, connections: int) -> Step:
     def step() -> Figures:
-        figures = small.drive(server, script, paths, bench.seconds, bench.connections)._asdict()
+        figures = small.drive(server, script, paths, seconds, connections)._asdict()
         if script is small.CREATE_AND_DELETE:
             remove_leftovers(server)
         return figures
@@ -144,11 +150,15 @@ def moved(meter: Meter, size: int) -> Figures:
 
 
 def ingest_locally(bench: Bench) -> Figures:
-    """In a process of its own, as the service is; without the start of the interpreter."""
+    """In a process of its own, as the service is; without the start of the interpreter.
+
+    The file of the round before goes just before, as the images of the other sides do: a virtual machine may give freed
+    memory back to its host, and whoever writes first into what was given back pays up to two CPU-seconds for a GiB.
+    """
     target = bench.scratch / "local.bin"
+    target.unlink(missing_ok=True)
     command = [sys.executable, str(LOCAL), str(bench.source), str(target)]
     seen = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    target.unlink()
     return {"MiB_s": seen["size"] / MIB / seen["seconds"], "cpu_s_GiB": seen["cpu_seconds"] / (seen["size"] / GIB)}
 
 

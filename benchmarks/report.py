@@ -29,13 +29,14 @@ SIGNS: dict[str, Callable[[float, float], bool]] = {"≥": operator.ge, "≤": o
 
 
 class Target(NamedTuple):
-    """`figure` of glancetui, divided by that of `against` in the same round where there is one, against `bound`."""
+    """`figure` of `subject`, divided by that of `against` in the same round where there is one, against `bound`."""
 
     measure: str
     figure: str
     against: str | None
     sign: str
     bound: float
+    subject: str = "glancetui"
 
 
 TARGETS = (
@@ -62,13 +63,15 @@ class Machine(NamedTuple):
     settings: str
 
 
-def results(machine: Machine, rounds: Rounds, growths: Sequence[Growth], pages: str, missing: Sequence[str]) -> str:
+def results(
+    machine: Machine, rounds: Rounds, growths: Sequence[Growth], pages: str, split: str, missing: Sequence[str]
+) -> str:
     parts = [
         "# Benchmarks",
         INTRODUCTION.format(machine=machine),
         neighbours(rounds),
         "## Targets",
-        targets_table(rounds, growths),
+        targets_table(TARGETS, rounds, growths),
         "## All figures",
         "Median (range) over the rounds.",
         figures_table(rounds),
@@ -77,6 +80,8 @@ def results(machine: Machine, rounds: Rounds, growths: Sequence[Growth], pages: 
         parts += ["## Memory", memory_text(growths)]
     if pages:
         parts += ["## Pages", pages]
+    if split:
+        parts += ["## The registry as a service of its own", split]
     if missing:
         parts += ["## Not measured", "\n".join(f"- {reason}" for reason in missing)]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
@@ -99,9 +104,9 @@ def neighbours(rounds: Rounds) -> str:
     return f"CPUs that processes outside of the run used meanwhile: {spread(busy)}." if busy else ""
 
 
-def targets_table(rounds: Rounds, growths: Sequence[Growth]) -> str:
+def targets_table(targets: Sequence[Target], rounds: Rounds, growths: Sequence[Growth]) -> str:
     lines = ["| what | target | seen | |", "|---|---|---|---|"]
-    lines += [target_line(target, rounds) for target in TARGETS if target.measure in rounds]
+    lines += [target_line(target, rounds) for target in targets if target.measure in rounds]
     if growths:
         grown = max(growth.peak - growth.before for growth in growths)
         verdict = "met" if grown < MEMORY_BOUND else "**missed**"
@@ -121,7 +126,7 @@ def target_line(target: Target, rounds: Rounds) -> str:
 
 
 def compared(target: Target, rounds: Rounds) -> list[float]:
-    mine = figures_of(target, "glancetui", rounds)
+    mine = figures_of(target, target.subject, rounds)
     if target.against is None:
         return mine
     return [a / b for a, b in zip(mine, figures_of(target, target.against, rounds), strict=False) if b]

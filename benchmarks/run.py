@@ -48,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             growths = [] if options.only and "memory" not in options.only else memory_growths(bench)
     finally:
         shutil.rmtree(folder)
-    pages = pages_table(options, missing)
-    text = report.results(machine(options), rounds, growths, pages, missing)
+    pages, split = table_of("pages", options, missing), table_of("split", options, missing)
+    text = report.results(machine(options), rounds, growths, pages, split, missing)
     options.output.write_text(text)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(
@@ -69,7 +69,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2, help="of Glance and of glancetui")
     parser.add_argument(
-        "--only", type=lambda text: text.split(","), help="names of measures, comma-separated; also memory, pages"
+        "--only",
+        type=lambda text: text.split(","),
+        help="names of measures, comma-separated; also memory, pages, split",
     )
     parser.add_argument("--quick", action="store_true", help="one short round: does everything run?")
     parser.add_argument("--folder", type=Path, default=cache, help="for servers and their data")
@@ -117,21 +119,28 @@ def measured(bench: Bench, options: argparse.Namespace) -> tuple[report.Rounds, 
     rounds: report.Rounds = {}
     missing: dict[tuple[str, str], str] = {}
     chosen = [measure for measure in measures(bench) if not options.only or measure.name in options.only]
+    for measure in chosen:
+        if measure.name == "upload":  # round 0 counts for nothing: nobody's file of the round before has gone yet
+            run_in_turn(bench, measure, -1, {}, missing)
     for number in range(options.rounds):
         for measure in chosen:
-            run_in_turn(bench, measure, number, rounds, missing)
+            run_in_turn((bench.ours, bench.glance), measure, number, rounds, missing)
     return rounds, list(missing.values())
 
 
 def run_in_turn(
-    bench: Bench, measure: Measure, number: int, rounds: report.Rounds, missing: dict[tuple[str, str], str]
+    busy: Sequence[servers.Server],
+    measure: Measure,
+    number: int,
+    rounds: report.Rounds,
+    missing: dict[tuple[str, str], str],
 ) -> None:
     """Every other round in the opposite order, so that none always follows the same neighbour."""
     subjects = list(measure.steps)[:: -1 if number % 2 else 1]
     for subject in subjects:
         if (measure.name, subject) in missing:
             continue
-        for server in (bench.ours, bench.glance):
+        for server in busy:
             settle(server.pid)
         try:
             figures = measure.steps[subject]()
@@ -158,24 +167,28 @@ def memory_growths(bench: Bench) -> list[memory.Growth]:
     return growths
 
 
-def pages_table(options: argparse.Namespace, missing: list[str]) -> str:
-    """The table of `benchmarks.pages`, which brings its own databases."""
-    if options.quick or (options.only and "pages" not in options.only):
+def table_of(name: str, options: argparse.Namespace, missing: list[str]) -> str:
+    """The table of `benchmarks.NAME`, which brings its own databases."""
+    if options.quick or (options.only and name not in options.only):
         return ""
-    done = subprocess.run([sys.executable, "-m", "benchmarks.pages"], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], capture_output=True, text=True, check=False)
     if done.returncode:
-        missing.append(f"pages: {done.stderr.strip()[-300:]}")
+        missing.append(f"{name}: {done.stderr.strip()[-300:]}")
     return done.stdout
 
 
 def machine(options: argparse.Namespace) -> report.Machine:
-    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
-    system = f"Linux {platform.release()}, Python {platform.python_version()}"
     settings = (
         f"{options.rounds} rounds; {options.workers} workers each; {options.images:,} images of three properties "
         f"and two tags; {options.connections} connections, {options.seconds} s a run; bulk file {options.size} MiB."
     )
-    return report.Machine(f"{os.cpu_count()} CPUs ({cpu_model()}), {memory_gib:.0f} GiB, {system}.", settings)
+    return report.Machine(hardware(), settings)
+
+
+def hardware() -> str:
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
+    system = f"Linux {platform.release()}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} CPUs ({cpu_model()}), {memory_gib:.0f} GiB, {system}."
 
 
 def cpu_model() -> str:

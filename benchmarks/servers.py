@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -26,21 +26,40 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def glancetui(folder: Path, workers: int) -> Iterator[Server]:
-    """Ours, as `glancetui serve --auth none` starts it."""
+def glancetui(
+    folder: Path, workers: int, connection: str | None = None, *, name: str = "glancetui", role: Sequence[str] = ()
+) -> Iterator[Server]:
+    """Ours, as `glancetui serve --auth none` starts it; on SQLite unless `connection` is the URL of a database."""
     folder.mkdir(parents=True, exist_ok=True)
     port, log = free_port(), folder / "serve.log"
-    command = [sys.executable, "-m", "glancetui", "serve", "--auth", "none", "--listen", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-m", "glancetui", "serve", *role, "--auth", "none", "--listen", f"127.0.0.1:{port}"]
     command += ["--workers", str(workers), "--data-dir", str(folder / "data")]
+    if connection is not None:
+        config = folder / "database.conf"
+        config.write_text(f"[database]\nconnection = {connection}\n[glancetui]\nupgrade = true\n")
+        config.chmod(0o600)
+        command += ["--config-file", str(config)]
     with process(command, log) as started:
         wait_until_serving(f"http://127.0.0.1:{port}/healthcheck", started, log)
-        yield Server("glancetui", "127.0.0.1", port, started.pid)
+        yield Server(name, "127.0.0.1", port, started.pid)
 
 
 @contextmanager
-def glance(folder: Path, workers: int, venv: Path) -> Iterator[Server]:
-    """The real Glance with SQLite, file stores and its cache, without authentication."""
-    peer = new_glance(folder, venv)
+def apart(folder: Path, workers: int) -> Iterator[Server]:
+    """Ours with the registry in a process of its own, reached by a unix socket. Its root is the API's process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    socket, log = folder / "registry.sock", folder / "registry.log"
+    serve = [sys.executable, "-m", "glancetui", "serve"]
+    registry = [*serve, "registry", "--listen", f"unix:{socket}", "--data-dir", str(folder / "data")]
+    role = ["api", "--registry", f"unix:{socket}"]
+    with process(registry, log), glancetui(folder, workers, name="apart", role=role) as server:
+        yield server
+
+
+@contextmanager
+def glance(folder: Path, workers: int, venv: Path, connection: str | None = None) -> Iterator[Server]:
+    """The real Glance with file stores and its cache, without authentication; on SQLite unless told otherwise."""
+    peer = new_glance(folder, venv, connection)
     with peer.running(workers) as started:
         yield Server("Glance", "127.0.0.1", peer.port, started.pid)
 

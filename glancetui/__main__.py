@@ -11,6 +11,7 @@ from glancetui import __version__
 
 def main() -> int:
     """Run the command line in `sys.argv`; the return value is the exit code."""
+    open_what_is_closed()
     arguments = sys.argv[1:]
     if arguments in (["--version"], ["version"]):
         sys.stdout.write(f"glancetui {__version__}\n")
@@ -22,6 +23,20 @@ def main() -> int:
     from glancetui.cli import dispatch
 
     return dispatch.run(arguments, open_terminal)
+
+
+def open_what_is_closed() -> None:
+    """Who starts us may have closed any of the three streams (`>&-`): the next file or socket would get its number, and
+    what is meant for people with it. `sys.stdin` stays None then, so that nothing takes its end for an empty image."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free, which is this one
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8")
 
 
 def open_terminal(arguments: Sequence[str]) -> int:

@@ -14,6 +14,8 @@ from glancetui.tui.application import GlanceApp
 from glancetui.tui.ports import Service
 from glancetui.tui.private import PrivateService, data_folder
 
+PRIVATE = "private"  # what a service of this program's own is called
+
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line said about the endpoint and this session."""
@@ -80,16 +82,23 @@ class Opening:
         self._options = options
         self._private: PrivateService | None = None
         self._service: Service | None = None
+        self._first = ""  # the cloud that the command line and the environment lead to
+        self._chosen = ""  # another, chosen since; empty: none
+        self._cloud = ""  # that which was opened last
 
     def __call__(self, note: Callable[[str], None]) -> Service:
         from glancetui.client.clouds import Choice, Cloud, chosen_cloud, connect
         from glancetui.tui.remote import RemoteService
 
         choice = Choice(cloud=self._options.cloud, endpoint=self._options.endpoint)
-        cloud = chosen_cloud(choice)
+        if self._chosen not in {"", self._first}:
+            choice = Choice(cloud=self._chosen)
+        cloud = None if self._chosen == PRIVATE else chosen_cloud(choice)
         if cloud is None:
             endpoint = self._private_endpoint(note)
-            cloud = Cloud(name="private", source="this program", auth_type="none", endpoint=endpoint)
+            cloud = Cloud(name=PRIVATE, source="this program", auth_type="none", endpoint=endpoint)
+        self._cloud = cloud.name
+        self._first = self._first or cloud.name
         client = connect(cloud, read_only=self._options.read_only)
         self._service = RemoteService(client, cloud.name)
         return self._service
@@ -104,12 +113,23 @@ class Opening:
 
     @property
     def is_private(self) -> bool:
-        return self._private is not None
+        return self._cloud == PRIVATE
+
+    def clouds(self) -> Sequence[str]:
+        """The entries of clouds.yaml, and the one that the program started with. Raises ConfigError."""
+        from glancetui.client.clouds import clouds
+
+        return tuple(dict.fromkeys([*clouds(), *([self._first] if self._first else ()), PRIVATE]))
+
+    def choose(self, name: str) -> None:
+        self._chosen = name
 
     def endpoint_arguments(self) -> Sequence[str]:
         """The flags that lead a command to the same endpoint; what is in the environment, it inherits."""
-        if self._private is not None:
+        if self._cloud == PRIVATE and self._private is not None:
             return ("--endpoint", self._private.endpoint)
+        if self._chosen not in {"", self._first}:
+            return ("--cloud", self._chosen)
         given = {"--cloud": self._options.cloud, "--endpoint": self._options.endpoint}
         return tuple(part for flag, value in given.items() if value for part in (flag, value))
 

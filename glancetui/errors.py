@@ -8,7 +8,8 @@ GlancetuiError
 │   └── ObjectNotFound    a store does not hold the object
 ├── Conflict              the state of things forbids it
 │   ├── Duplicate         the name or id is taken
-│   └── Stale             somebody else changed it first: read again, then retry
+│   ├── Stale             somebody else changed it first: read again, then retry
+│   └── ConditionFailed   it is not, or no longer, what the caller said it must be
 ├── Gone                  what was being written has been deleted meanwhile
 ├── LimitExceeded         a quota, cap or full store
 │   └── StoreFull
@@ -32,6 +33,7 @@ class GlancetuiError(Exception):
     """Base of all errors of ours. `str(error)` is one sentence that tells the reader what to do."""
 
     retryable = False
+    told: str | None = None  # what callers of the service hear instead, where the sentence names folders or hosts
 
 
 class BadRequest(GlancetuiError):
@@ -66,6 +68,10 @@ class Duplicate(Conflict):
 
 class Stale(Conflict):
     retryable = True
+
+
+class ConditionFailed(Conflict):
+    pass
 
 
 class Gone(GlancetuiError):
@@ -103,13 +109,16 @@ class Unavailable(GlancetuiError):
 
 
 class RegistryUnavailable(Unavailable):
-    pass
+    told = "The database cannot be used now. Try again in a moment; the operator finds the reason in the log."
 
 
 class StoreUnavailable(Unavailable):
     def __init__(self, store: str, why: str) -> None:
         super().__init__(f"Store {store} cannot be used now: {why}.")
         self.store = store
+        self.told = (
+            f"Store {store} cannot be used now. Try again in a moment; the operator finds the reason in the log."
+        )
 
 
 class Overloaded(Unavailable):

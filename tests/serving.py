@@ -79,6 +79,30 @@ def running_server(
         end(server)
 
 
+@contextmanager
+def running_registry(
+    tmp_path: Path,
+    *,
+    workers: int = 1,
+    config: str = "",
+    listen: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """`serve registry` on `tmp_path/registry.sock`, with the same data folder as a service of `tmp_path` has."""
+    folder = tmp_path / "registry"
+    folder.mkdir(exist_ok=True)
+    with running_server(
+        folder, auth=None, workers=workers, config=config, listen=listen or [f"unix:{tmp_path / 'registry.sock'}"],
+        arguments=["registry"], environment=environment, data_dir=tmp_path / "data",
+    ) as server:  # fmt: skip
+        yield server
+
+
+def beside(tmp_path: Path) -> tuple[str, ...]:
+    """The arguments of a `serve` that asks the registry service of `tmp_path`."""
+    return ("api", "--registry", f"unix:{tmp_path / 'registry.sock'}")
+
+
 def start_server(
     tmp_path: Path,
     *,

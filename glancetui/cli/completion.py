@@ -25,7 +25,17 @@ QUICK_SECONDS = 0.3
 MOST = 100
 SERVICE_VERBS: Mapping[str, tuple[str, ...]] = {
     "config": ("show", "validate", "docs"),
-    "db": ("upgrade", "check", "version", "load-metadefs", "export-metadefs", "unload-metadefs"),
+    "db": (
+        "upgrade",
+        "check",
+        "version",
+        "adopt",
+        "release",
+        "purge",
+        "load-metadefs",
+        "export-metadefs",
+        "unload-metadefs",
+    ),
     "serve": ("api", "registry", "periodic"),
 }
 SCRIPTS: Mapping[str, str] = {

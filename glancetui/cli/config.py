@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -64,6 +62,10 @@ def show(
     if examined.loaded is None:
         raise typer.Exit(1)
     rows = shown(examined.loaded.options, only_set=not all_options and not names)
+    for name in names or ():
+        if not any(wanted(row, [name]) for row in rows):
+            sys.stderr.write(f"glancetui: there is no section and no option {name!r}; --all shows what there is\n")
+            raise typer.Exit(2)
     print_rows([row for row in rows if not names or wanted(row, names)], output)
 
 
@@ -106,30 +108,9 @@ def wanted(row: Shown, names: Sequence[str]) -> bool:
 
 
 def print_rows(rows: Sequence[Shown], output: Format) -> None:
-    cells = [[getattr(row, column) for column in COLUMNS] for row in rows]
-    if output is Format.TABLE:
-        print_table(cells)
-    elif output is Format.VALUE:
-        sys.stdout.writelines(f"{' '.join(line[:3])}\n" for line in cells)
-    elif output is Format.CSV:
-        csv.writer(sys.stdout, lineterminator="\n").writerows([COLUMNS, *cells])
-    elif output is Format.JSON:
-        json.dump([dict(zip(COLUMNS, line, strict=True)) for line in cells], sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
-    else:
-        import yaml
+    from glancetui.cli.output import Column, Printer, Style
 
-        yaml.safe_dump(
-            [dict(zip(COLUMNS, line, strict=True)) for line in cells], sys.stdout, allow_unicode=True, sort_keys=False
-        )
-
-
-def print_table(cells: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*COLUMNS)
-    for line in cells:
-        table.add_row(*(Text(cell) for cell in line))
-    Console(file=sys.stdout).print(table)
+    columns = [Column(name, name.upper()) for name in COLUMNS]
+    shown = COLUMNS[:3] if output is Format.VALUE else COLUMNS
+    documents = ({name: getattr(row, name) for name in COLUMNS} for row in rows)
+    Printer(Style(format=output.value)).rows(columns, documents, shown)

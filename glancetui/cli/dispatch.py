@@ -87,7 +87,7 @@ def without_words(leading: Sequence[str], open_terminal: Callable[[Sequence[str]
     if "-h" in leading or "--help" in leading:
         sys.stdout.write(overview())
         return 0
-    if sys.stdin.isatty() and sys.stdout.isatty():
+    if sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty():
         return guarded(lambda: open_terminal(leading), leading)
     sys.stderr.write(overview())
     sys.stderr.write("\nWithout a command glancetui opens its terminal application, but there is no terminal here.\n")

@@ -51,12 +51,19 @@ def failure_of(error: BaseException, hint: str | None = None) -> Failure:
     code = code_of(error)
     problem = problem_of(error)
     return Failure(
-        error=clean(str(error)) or type(error).__name__,
+        error=clean(sentence_of(error)) or type(error).__name__,
         code=code,
         status=problem.status if problem else None,
         request_id=clean(problem.request_id) if problem and problem.request_id else None,
         hint=hint or HINTS.get(code),
     )
+
+
+def sentence_of(error: BaseException) -> str:
+    """What the operating system says without its numbers, and of which file."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+    return str(error)
 
 
 def report(failure: Failure, *, as_json: bool, stream: TextIO | None = None) -> None:

@@ -41,7 +41,7 @@ def set_image(context: Context) -> None:
     if given.deactivate or given.activate:
         (context.client.deactivate if given.deactivate else context.client.reactivate)(image.id)
         image = context.client.image(image.id)
-    print_image(context, image)
+    print_image(context, image, changed=True)
 
 
 def operations_for(image: RemoteImage, wanted: Mapping[str, object]) -> list[Operation]:
@@ -79,7 +79,8 @@ def unset_image(context: Context) -> None:
     if any(tag in image.tags for tag in given.tag):
         kept = [tag for tag in image.tags if tag not in given.tag]
         operations.append({"op": "replace", "path": "/tags", "value": kept})
-    print_image(context, context.client.patch(image.id, operations) if operations else image)
+    image = context.client.patch(image.id, operations) if operations else image
+    print_image(context, image, changed=True)
 
 
 # tag, untag -----------------------------------------------------------------------------------------------------------

@@ -62,6 +62,6 @@ def masked_row(image: RemoteImage) -> Mapping[str, object]:
     return row if isinstance(row, dict) else {}
 
 
-def print_image(context: Context, image: RemoteImage) -> None:
-    """One image, as the flags say."""
-    context.printer.item(masked_row(image), fields_for_people(image))
+def print_image(context: Context, image: RemoteImage, *, changed: bool = False) -> None:
+    """One image, as the flags say. `changed`: what was asked for has been done, so nothing may look like a refusal."""
+    context.printer.item(masked_row(image), fields_for_people(image), lenient=changed)

@@ -16,7 +16,7 @@ from glancetui.cli.context import Context
 from glancetui.cli.image_columns import print_image
 from glancetui.cli.progress import progress_arguments, shown
 from glancetui.cli.targets import named, project_id_of
-from glancetui.cli.verbs import UsageError, key_value, seconds
+from glancetui.cli.verbs import UsageError, count, key_value, seconds
 from glancetui.client import transfer
 from glancetui.client.values import RemoteImage
 from glancetui.errors import Conflict, GlancetuiError
@@ -42,8 +42,8 @@ def attribute_arguments(parser: argparse.ArgumentParser) -> None:
         "--disk-format", metavar="FORMAT", help="qcow2, raw, vmdk, iso …; create guesses it from the file"
     )
     parser.add_argument("--container-format", metavar="FORMAT", help="bare (what create takes), ovf, docker …")
-    parser.add_argument("--min-disk", type=int, metavar="GIB")
-    parser.add_argument("--min-ram", type=int, metavar="MIB")
+    parser.add_argument("--min-disk", type=count, metavar="GIB")
+    parser.add_argument("--min-ram", type=count, metavar="MIB")
     parser.add_argument("--property", type=key_value, action="append", default=[], metavar="K=V", help="repeatable")
     parser.add_argument("--tag", action="append", default=[], help="repeatable")
     parser.add_argument("--project", metavar="ID", help="owner, by its id; another than your own takes an admin")
@@ -101,7 +101,7 @@ def create_image(context: Context) -> None:
             image = context.client.create(attributes).image
         if source is not None and image.status == "queued":
             send(context, image, source)
-    print_image(context, settled(context, image.id))
+    print_image(context, settled(context, image.id), changed=True)
 
 
 def attributes_of(context: Context) -> dict[str, object]:
@@ -214,7 +214,7 @@ def upload_image(context: Context) -> None:
         if image.disk_format is None or image.container_format is None:
             image = give_formats(context, image, source)
         send(context, image, source)
-    print_image(context, context.client.image(image.id))
+    print_image(context, context.client.image(image.id), changed=True)
 
 
 def give_formats(context: Context, image: RemoteImage, source: BinaryIO) -> RemoteImage:
@@ -239,7 +239,7 @@ def save_image(context: Context) -> None:
             transfer.stream(context.client, image, sys.stdout.buffer.write, offset=first, end=end, report=report)
             sys.stdout.buffer.flush()
         elif given.range:
-            save_part(context, image, Path(given.file), first, end, report)
+            transfer.save_part(context.client, image, Path(given.file), first, end, report=report)
         else:
             transfer.save(context.client, image, Path(given.file), resume=given.resume, report=report)
     verified, _ = transfer.expected_hash(image)
@@ -248,19 +248,6 @@ def save_image(context: Context) -> None:
     elif not to_stdout:
         how = f"{verified} verified" if verified else "without a hash to verify"
         context.say(f"saved {named(image)} to {given.file}, {how}")
-
-
-def save_part(
-    context: Context, image: RemoteImage, path: Path, first: int, end: int | None, report: transfer.Report
-) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            transfer.stream(context.client, image, file.write, offset=first, end=end, report=report)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 class Replayed(io.BufferedReader):
@@ -287,6 +274,8 @@ def opened(name: str | None) -> Iterator[BinaryIO | None]:
     if name is None:
         yield None
     elif name == "-":
+        if sys.stdin is None:
+            raise UsageError("--file - reads the image from stdin, but that is closed")
         if sys.stdin.isatty():
             raise UsageError("--file - reads the image from stdin, but that is a terminal")
         yield sys.stdin.buffer if sys.stdin.seekable() else Replayed(sys.stdin.buffer)

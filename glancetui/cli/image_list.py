@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from glancetui.cli.context import Context
 from glancetui.cli.image_columns import COLUMNS, DEFAULT, LONG, masked_row, print_image
-from glancetui.cli.verbs import key_value
+from glancetui.cli.verbs import count, key_value
 from glancetui.client.filters import Comparison, Filter, Plan, parse
 from glancetui.client.filters import Context as FilterContext
 from glancetui.client.query import DEFAULT_SORT, NULLABLE, ImageQuery, in_order, parse_sort
@@ -42,9 +42,9 @@ def list_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--member-status", choices=("pending", "accepted", "rejected", "all"), help="of offers to us")
     parser.add_argument("--hidden", action="store_true", help="hidden images only")
     parser.add_argument("--sort", type=parse_sort, default=DEFAULT_SORT, metavar="COL[:asc|:desc],…", help="the order")
-    parser.add_argument("--limit", "--max-items", type=int, metavar="N", help="at most this many")
+    parser.add_argument("--limit", "--max-items", type=count, metavar="N", help="at most this many")
     parser.add_argument("--marker", metavar="IMAGE", help="begin after this one")
-    parser.add_argument("--page-size", type=int, default=STREAM_PAGE, metavar="N", help="images a request")
+    parser.add_argument("--page-size", type=count, default=STREAM_PAGE, metavar="N", help="images a request")
     parser.add_argument("--long", action="store_true", help="more columns")
 
 

@@ -62,9 +62,12 @@ class Printer:
         }
         writers[self.style.format](chosen, rows)
 
-    def item(self, document: Mapping[str, object], shown: Mapping[str, str] | None = None) -> None:
-        """One thing. `shown` holds what people see instead, where that differs."""
-        picked = self._picked(document)
+    def item(
+        self, document: Mapping[str, object], shown: Mapping[str, str] | None = None, *, lenient: bool = False
+    ) -> None:
+        """One thing. `shown` holds what people see instead, where that differs. `lenient`: a column that the document
+        lacks is empty, as in a list; else UsageError."""
+        picked = self._picked(document, lenient=lenient)
         kind = self.style.format
         if kind == "json":
             self._write(self._json(picked, indent=2) + "\n")
@@ -166,14 +169,15 @@ class Printer:
         wanted = self.style.columns or default
         return [by_name.get(normal(name)) or Column(name, name.upper(), plain) for name in wanted]
 
-    def _picked(self, document: Mapping[str, object]) -> Mapping[str, object]:
+    def _picked(self, document: Mapping[str, object], *, lenient: bool) -> Mapping[str, object]:
         if not self.style.columns:
             return document
         by_name = {normal(key): key for key in document}
         missing = [name for name in self.style.columns if normal(name) not in by_name]
-        if missing:
+        if missing and not lenient:
             raise UsageError(f"There is no column {clean(missing[0])!r} here; there are: {clean(', '.join(document))}.")
-        return {key: document[key] for key in (by_name[normal(name)] for name in self.style.columns)}
+        keys = [by_name.get(normal(name), name) for name in self.style.columns]
+        return {key: document.get(key) for key in keys}
 
     def _safe(self, text: str) -> str:
         return clean(text) if self.to_terminal else text

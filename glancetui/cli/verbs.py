@@ -113,6 +113,13 @@ def seconds(text: str) -> float:
     return value
 
 
+def count(text: str) -> int:
+    """How many: 0, 1, 2 …"""
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of things")
+    return int(text)
+
+
 def key_value(text: str) -> tuple[str, str]:
     """KEY=VALUE."""
     key, equals, value = text.partition("=")

@@ -17,8 +17,8 @@ from glancetui.client.cancel import CancelToken
 from glancetui.client.problems import Ambiguous, ServerFault, error_of
 from glancetui.client.query import ImageQuery, Page, merged
 from glancetui.client.transport import Address, Answer, BodySender, Transport, address_of, header_map, read_whole
-from glancetui.client.values import ApiVersion, Created, RemoteImage, RemoteMember, RemoteStore, text
-from glancetui.errors import BadRequest, NotFound
+from glancetui.client.values import ApiVersion, Created, Part, RemoteImage, RemoteMember, RemoteStore, text
+from glancetui.errors import BadRequest, NotFound, Stale
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
@@ -79,6 +79,20 @@ class Client:
             raise ServerFault(f"{address} is no Image API: it lists no versions.")
         found = [version_of(entry) for entry in entries if isinstance(entry, dict)]
         return tuple(sorted(found, key=lambda version: version.status != "CURRENT"))
+
+    def parts(self, token: CancelToken | None = None) -> tuple[Part, ...]:
+        """What the endpoint says at /readyz of its own parts; empty where it has no such page, as a stock one."""
+        answer = self.transport.request(
+            "GET", self.address(token), "/readyz", headers={"Accept": "application/json"}, token=token
+        )
+        if answer.status not in {200, 503}:
+            return ()
+        try:
+            entries = msgspec.json.decode(answer.body, type=dict[str, object]).get("parts")
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return ()  # a balancer's own page, not the endpoint's
+        found = entries if isinstance(entries, list) else []
+        return tuple(part_of(entry) for entry in found if isinstance(entry, dict))
 
     def stores(self, token: CancelToken | None = None) -> tuple[RemoteStore, ...]:
         """The stores that may be named; empty where there is only one."""
@@ -211,21 +225,34 @@ class Client:
         token: CancelToken | None = None,
     ) -> RemoteImage:
         """Apply JSON-patch operations, all or none. With `etag`, only if the image is still that one: else Stale."""
-        headers = {"Content-Type": PATCH_TYPE} | ({"If-Match": etag} if etag else {})
+        headers = {"Content-Type": PATCH_TYPE, **if_match(etag)}
         body = msgspec.json.encode(list(operations))
         return self._image("PATCH", f"/v2/images/{path_part(image_id)}", body=body, headers=headers, token=token)
 
-    def delete(self, image_id: str, token: CancelToken | None = None) -> None:
-        """Raises NotFound, Forbidden (protected), Conflict (in use)."""
-        self._done("DELETE", f"/v2/images/{path_part(image_id)}", token=token)
+    def unchanged(self, seen: RemoteImage, token: CancelToken | None = None) -> RemoteImage:
+        """The image, which is still as `seen` shows it, now with its ETag. Raises Stale, NotFound.
 
-    def deactivate(self, image_id: str, token: CancelToken | None = None) -> None:
+        A change that names this ETag is refused by a server of ours if the image changes in between. A stock endpoint
+        knows no ETag: there, what is left is the moment between this answer and the change.
+        """
+        now = self.image(seen.id, token)
+        if not now.same_as(seen):
+            raise Stale("It has changed since it was looked at, and was left alone.")
+        return now
+
+    def delete(self, image_id: str, token: CancelToken | None = None, *, etag: str | None = None) -> None:
+        """Raises NotFound, Forbidden (protected), Conflict (in use). With `etag`, Stale if the image is another now."""
+        self._done("DELETE", f"/v2/images/{path_part(image_id)}", token=token, headers=if_match(etag))
+
+    def deactivate(self, image_id: str, token: CancelToken | None = None, *, etag: str | None = None) -> None:
         """Keep others from downloading it. Done already is done."""
-        self._done("POST", f"/v2/images/{path_part(image_id)}/actions/deactivate", token=token)
+        target = f"/v2/images/{path_part(image_id)}/actions/deactivate"
+        self._done("POST", target, token=token, headers=if_match(etag))
 
-    def reactivate(self, image_id: str, token: CancelToken | None = None) -> None:
+    def reactivate(self, image_id: str, token: CancelToken | None = None, *, etag: str | None = None) -> None:
         """Undo `deactivate`. Done already is done."""
-        self._done("POST", f"/v2/images/{path_part(image_id)}/actions/reactivate", token=token)
+        target = f"/v2/images/{path_part(image_id)}/actions/reactivate"
+        self._done("POST", target, token=token, headers=if_match(etag))
 
     def add_tag(self, image_id: str, tag: str, token: CancelToken | None = None) -> None:
         """Done already is done."""
@@ -365,8 +392,14 @@ class Client:
         answer = self._ask(method, target, headers=headers, body=body, token=token)
         return RemoteImage.from_document(document_of(answer, self.address()), answer.headers.get("etag"))
 
-    def _done(self, method: str, target: str, token: CancelToken | None = None) -> None:
-        self._ask(method, target, token=token)
+    def _done(
+        self,
+        method: str,
+        target: str,
+        token: CancelToken | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._ask(method, target, headers=headers, token=token)
 
 
 def path_part(value: str) -> str:
@@ -378,6 +411,11 @@ def path_part(value: str) -> str:
 
 def member_path(image_id: str, project: str) -> str:
     return f"/v2/images/{path_part(image_id)}/members/{path_part(project)}"
+
+
+def if_match(etag: str | None) -> Mapping[str, str]:
+    """The header that makes a change conditional."""
+    return {"If-Match": etag} if etag else {}
 
 
 def document_of(answer: Answer, address: Address) -> dict[str, object]:
@@ -398,6 +436,11 @@ def version_of(entry: Mapping[str, object]) -> ApiVersion:
     return ApiVersion(
         id=text(entry.get("id")) or "", status=text(entry.get("status")) or "", url=text(first.get("href")) or ""
     )
+
+
+def part_of(entry: Mapping[str, object]) -> Part:
+    name = text(entry.get("name")) or "a part without a name"
+    return Part(name=name, ready=entry.get("ready") is True, error=text(entry.get("error")) or "")
 
 
 def store_of(entry: Mapping[str, object]) -> RemoteStore:

@@ -334,10 +334,14 @@ def save(
     """Download an image to `path`, which appears only when it is whole and verified; returns its size in bytes.
 
     It grows beside it as PATH.part. Whatever goes wrong removes that; but with `resume` it stays, unless its hash is
-    wrong, and the next attempt with `resume` goes on from its end.
+    wrong, and the next attempt with `resume` goes on from its end. A device or a pipe is written to as it is.
     """
-    part = path.with_name(path.name + ".part")
     digest = Digest(image)
+    path = written_to(path)
+    if is_special(path):
+        with path.open("wb") as file:
+            return stream(client, image, file.write, digest=digest, report=report, token=token)
+    part = path.with_name(path.name + ".part")
     try:
         with part.open("r+b" if resume and part.exists() else "w+b") as file:
             offset = hashed_so_far(file, digest, image)
@@ -354,6 +358,36 @@ def save(
             part.unlink(missing_ok=True)
         raise
     return size
+
+
+def save_part(
+    client: Client, image: RemoteImage, path: Path, offset: int, end: int | None, *, report: Report = silent
+) -> int:
+    """Download bytes `offset` to before `end` to `path`, which appears only when all of them are there."""
+    path = written_to(path)
+    part = path if is_special(path) else path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            count = stream(client, image, file.write, offset=offset, end=end, report=report)
+        if part != path:
+            part.replace(path)
+    except BaseException:
+        if part != path:
+            part.unlink(missing_ok=True)
+        raise
+    return count
+
+
+def written_to(path: Path) -> Path:
+    """What `path` leads to: a link keeps pointing at what it pointed at. Raises BadRequest for a folder."""
+    if path.is_dir():
+        raise BadRequest(f"{path} is a folder. Name a file in it.")
+    return path.resolve() if path.is_symlink() else path
+
+
+def is_special(path: Path) -> bool:
+    """Whether a file of another name must not take its place: /dev/null, a disk, a named pipe."""
+    return path.exists() and not path.is_file()
 
 
 def hashed_so_far(file: BinaryIO, digest: Digest, image: RemoteImage) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import re
 import select
 import socket
 import threading
@@ -117,8 +118,7 @@ class Wire(http.client.HTTPConnection):
 
     def open(self, token: CancelToken) -> None:
         """Connect, through the proxy if there is one, and agree on TLS."""
-        target = self.proxy.origin if self.proxy else self.origin
-        plain = connected(target, self.limits.connect, token)
+        plain = self._connected(token)
         try:
             with token.watching(plain):
                 self.sock = self.stream = self._secured(plain)
@@ -126,6 +126,15 @@ class Wire(http.client.HTTPConnection):
             plain.close()
             raise
         self.stream.settimeout(self.limits.read)
+
+    def _connected(self, token: CancelToken) -> socket.socket:
+        if self.proxy is None:
+            return connected(self.origin, self.limits.connect, token)
+        try:
+            return connected(self.proxy.origin, self.limits.connect, token)
+        except OSError as error:
+            token.check()
+            raise Unreachable(f"The proxy {self.proxy.origin.authority} cannot be reached: {error}.") from error
 
     def _secured(self, plain: socket.socket) -> socket.socket:
         if self._context is None:
@@ -505,11 +514,18 @@ def proxy_for(origin: Origin) -> Proxy | None:
     found = next((os.environ[name] for name in PROXY_VARIABLES[origin.scheme] if os.environ.get(name)), None)
     if not found or is_excepted(origin.host, os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""):
         return None
-    parts = urlsplit(found if "://" in found else f"http://{found}")
+    refusal = ConfigError(
+        f"The proxy for {origin.host} must be given as http://host:port."
+    )  # its own may hold a password
+    try:
+        parts = urlsplit(found if "://" in found else f"http://{found}")
+        port = parts.port or 80
+    except ValueError:
+        raise refusal from None
     if parts.scheme != "http" or not parts.hostname:
-        raise ConfigError(f"The proxy for {origin.host} must be given as http://host:port.")
+        raise refusal
     user = None if parts.username is None else f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return Proxy(Origin("http", parts.hostname, parts.port or 3128), user)
+    return Proxy(Origin("http", parts.hostname, port), user)
 
 
 def is_excepted(host: str, exceptions: str) -> bool:
@@ -526,8 +542,9 @@ def proxy_credentials(proxy: Proxy) -> Mapping[str, str]:
 
 
 def open_tunnel(plain: socket.socket, origin: Origin, proxy: Proxy) -> None:
-    """Ask a proxy for a way through to `origin`; bytes beyond its answer are left unread."""
-    target = f"{origin.host}:{origin.port}"
+    """Ask a proxy for a way through to `origin`; bytes beyond its answer are left unread. Raises Unreachable."""
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    target = f"{host}:{origin.port}"
     lines = [
         f"CONNECT {target} HTTP/1.1",
         f"Host: {target}",
@@ -538,8 +555,8 @@ def open_tunnel(plain: socket.socket, origin: Origin, proxy: Proxy) -> None:
     while not head.endswith(b"\r\n\r\n"):
         byte = plain.recv(1)
         if not byte or len(head) > 65_536:
-            raise ConnectionError(f"the proxy {proxy.origin.authority} hung up")
+            raise Unreachable(f"The proxy {proxy.origin.authority} hung up when asked for a way to {target}.")
         head += byte
-    status = head.split(b" ", 2)[1:2]
-    if status != [b"200"]:
-        raise ConnectionError(f"the proxy {proxy.origin.authority} refused: {head.splitlines()[0].decode('latin-1')}")
+    status_line = head.splitlines()[0].decode("latin-1")
+    if not re.match(r"HTTP/\S+ 2\d\d(\s|$)", status_line):
+        raise Unreachable(f"The proxy {proxy.origin.authority} lets nobody through to {target}: {status_line!r}.")

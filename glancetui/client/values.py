@@ -79,6 +79,14 @@ class RemoteImage(msgspec.Struct, frozen=True, kw_only=True):
             document=document,
         )
 
+    def same_as(self, other: RemoteImage) -> bool:
+        """Both show the same image in the same state. An endpoint may list tags in any order."""
+        return _in_order(self.document) == _in_order(other.document)
+
+
+def _in_order(document: Mapping[str, object]) -> Mapping[str, object]:
+    return {**document, "tags": sorted(texts(document.get("tags")))}
+
 
 class RemoteMember(msgspec.Struct, frozen=True, kw_only=True):
     image_id: str
@@ -98,6 +106,14 @@ class RemoteMember(msgspec.Struct, frozen=True, kw_only=True):
             updated_at=moment(document.get("updated_at")),
             document=document,
         )
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of an endpoint, such as its registry or a store, and how it is."""
+
+    name: str
+    ready: bool
+    error: str = ""  # a sentence
 
 
 class ApiVersion(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +14,7 @@ import platformdirs
 from glancetui.config.folders import check_folders
 from glancetui.config.imageschema import extra_properties
 from glancetui.config.kinds import written
+from glancetui.config.private import is_loopback, registry_settings
 from glancetui.config.settings import (
     AuthMode,
     BasicAuthSettings,
@@ -53,6 +54,7 @@ def assemble(values: Values, *, config_files: tuple[Path, ...], config_dirs: tup
         default_store=default_store,
         multi_store=multi_store,
         server=server_settings(values),
+        registry=registry_settings(values, data_dir),
         images=image_settings(values, search),
         policy=policy_settings(values, config_files, search),
         staging_dir=staging_folder(values, data_dir),
@@ -111,6 +113,11 @@ def database_settings(values: Values, data_dir: Path) -> DatabaseSettings:
         connection=connection,
         max_pool_size=values.get("database", "max_pool_size") or 5,
         max_overflow=values.get("database", "max_overflow") or 0,
+        pool_timeout=values.get("database", "pool_timeout"),
+        connection_recycle_time=values.get("database", "connection_recycle_time"),
+        connection_parameters=values.get("database", "connection_parameters"),
+        mysql_sql_mode=values.get("database", "mysql_sql_mode"),
+        mysql_wsrep_sync_wait=values.get("database", "mysql_wsrep_sync_wait"),
         busy_seconds=values.get("glancetui", "database_busy_seconds"),
         upgrade=own if upgrade is None else upgrade,
         adopt=own if adopt is None else adopt,
@@ -202,6 +209,7 @@ OURS_BY_SAME_NAME = (
     "body_idle_seconds",
     "send_idle_seconds",
     "drain_seconds",
+    "worker_silence_seconds",
 )
 
 
@@ -236,13 +244,6 @@ def listen_problem(address: str, auth: AuthMode) -> str | None:
             "listen on loopback or a unix socket, or choose another auth"
         )
     return None
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def trusted_peers(values: Values) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,13 @@ from glancetui.config.values import Values
 from glancetui.errors import ConfigError
 
 NAME = "schema-image.json"
+BASE_ATTRIBUTES = frozenset(
+    {
+        "id", "name", "status", "visibility", "protected", "os_hidden", "checksum", "os_hash_algo", "os_hash_value",
+        "owner", "size", "virtual_size", "container_format", "disk_format", "created_at", "updated_at", "tags",
+        "direct_url", "min_ram", "min_disk", "self", "file", "stores", "schema", "locations",
+    }
+)  # fmt: skip
 
 
 def extra_properties(values: Values, folders: tuple[Path, ...]) -> dict[str, Any]:
@@ -22,7 +30,8 @@ def extra_properties(values: Values, folders: tuple[Path, ...]) -> dict[str, Any
     if file is None:
         return {}
     try:
-        return described(file, json.loads(read_bounded(file)))
+        text = read_bounded(file).decode("utf-8-sig")
+        return described(file, text, json.loads(text))
     except json.JSONDecodeError as error:
         values.problems.append(ConfigError(f"is no JSON: {error.msg}.", file=str(file), line=error.lineno))
     except (UnicodeDecodeError, RecursionError):
@@ -34,14 +43,35 @@ def extra_properties(values: Values, folders: tuple[Path, ...]) -> dict[str, Any
     return {}
 
 
-def described(file: Path, document: object) -> dict[str, Any]:
+def described(file: Path, text: str, document: object) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ConfigError("must be an object of property names and their schemas.", file=str(file))
     extended = isinstance(document.get("properties"), dict) and "type" not in document["properties"]
     properties, required = (document["properties"], document.get("required", [])) if extended else (document, [])
     for name, schema in properties.items():
-        if not isinstance(schema, dict) or not 0 < len(name) <= 255:
-            raise ConfigError(f"property {name[:80]!r} must have a schema, which is an object.", file=str(file))
+        if why := fault_of(name, schema):
+            raise ConfigError(f"property {name[:80]!r} {why}", file=str(file), line=line_of(name, text))
     if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
         raise ConfigError("`required` must be a list of property names.", file=str(file))
     return {"schema_properties": properties, "schema_required": tuple(required)}
+
+
+def fault_of(name: str, schema: object) -> str | None:
+    """What keeps the service from taking this property; None: nothing."""
+    import jsonschema_rs  # only where there is such a file
+
+    if name in BASE_ATTRIBUTES:
+        return "is one that every image has. Remove it, or give it another name."
+    if not isinstance(schema, dict) or not 0 < len(name) <= 255:
+        return "must have a schema, which is an object."
+    try:
+        jsonschema_rs.Draft4Validator(schema, offline=True)
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        return f"has no valid JSON schema: {getattr(error, 'message', error)}."
+    return None
+
+
+def line_of(name: str, text: str) -> int | None:
+    """Where the property begins; None where it is written with escapes."""
+    key = re.search(re.escape(json.dumps(name, ensure_ascii=False)) + r"\s*:", text)
+    return text.count("\n", 0, key.start()) + 1 if key else None

@@ -88,6 +88,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     body_idle_seconds: float = 60.0
     send_idle_seconds: float = 120.0
     drain_seconds: float = 30.0
+    worker_silence_seconds: float = 30.0  # 0: never too long
     max_uploads: int = 64  # at once in a worker
     disable_by_file_path: Path | None = Path("/etc/glance/healthcheck_disable")
     enable_proxy_headers_parsing: bool = False
@@ -104,7 +105,12 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
     connection: str  # SQLAlchemy URL; may hold a password: never shown whole
     max_pool_size: int = 5
     max_overflow: int = 10
-    busy_seconds: float = 30.0  # bounded wait for SQLite's one writer
+    pool_timeout: float | None = None  # seconds to wait for a connection of the pool; None: busy_seconds
+    connection_recycle_time: int = 3600  # seconds after which a connection to a server is replaced
+    connection_parameters: str = ""  # appended to the URL's
+    mysql_sql_mode: str = "TRADITIONAL"
+    mysql_wsrep_sync_wait: int | None = None
+    busy_seconds: float = 30.0  # bounded wait for other writers
     upgrade: bool = False
     adopt: bool = False
 
@@ -115,6 +121,33 @@ class MetadefSettings(msgspec.Struct, frozen=True, kw_only=True):
     refuse: tuple[str, ...] = ()  # namespaces whose broken constraints are refused
 
 
+class RegistryAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a registry service listens: on a unix socket (`path`), or on `host` and `port`."""
+
+    path: Path | None = None
+    host: str = ""
+    port: int = 0
+    tls: bool = False
+
+    def __str__(self) -> str:
+        if self.path is not None:
+            return f"unix:{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https://' if self.tls else ''}{host}:{self.port}"
+
+
+class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The private registry service, from both sides. Certificate and key are one's own, the CA is for the other's."""
+
+    address: RegistryAddress | None = None  # where it is; None: the database directly
+    listen: tuple[RegistryAddress, ...] = ()  # where it is to listen
+    workers: int = 1
+    secret: str = ""  # shown nowhere; empty: none
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     database: DatabaseSettings
@@ -122,6 +155,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     default_store: str
     multi_store: bool = False  # enabled_backends is set
     server: ServerSettings = ServerSettings()
+    registry: RegistrySettings = RegistrySettings()
     images: ImageSettings = ImageSettings()
     metadefs: MetadefSettings = MetadefSettings()
     policy: PolicySettings = PolicySettings()

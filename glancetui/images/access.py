@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from glancetui.errors import Forbidden, NotFound
 from glancetui.images.policy import Policy
+from glancetui.images.policy_compile import Target
 from glancetui.images.target import target_of
 from glancetui.model import Caller, Image, Viewer
 from glancetui.registry.interface import Actor, Registry
 
-# With the older default rules, which let everybody pass, owning the image is what protects it.
+EVERYTHING = Viewer(project=None, is_admin=True)  # the service's own eyes
+
+# Owning the image is what protects it also where these rules let others pass: with the older defaults, which let
+# everybody, and where an operator opened them. So it is in Glance, whose database layer has the last word.
 _OWNERS_RULES = frozenset(
     {"modify_image", "delete_image", "upload_image", "deactivate", "reactivate", "delete_image_location"}
 )
@@ -37,21 +41,32 @@ class Access:
         self._registry, self._policy = registry, policy
 
     def visible(self, caller: Caller, image_id: str) -> Image:
-        """The image as it is now. Raises NotFound where the caller may not see it."""
-        image = self._registry.image(image_id, viewer_of(caller))
-        if not self._policy.allows("get_image", caller, target_of(caller, image)):
-            raise absent(image_id)
+        """The image as it is now. Raises NotFound for what no rule could show: another project's own.
+
+        It is for calls that go on to ask a rule of their own by `forbid_or_hide`. Who passes that needs no `get_image`.
+        """
+        return self._registry.image(image_id, viewer_of(caller))
+
+    def shown(self, caller: Caller, image_id: str) -> Image:
+        """The image, to be looked at. Raises NotFound also where `get_image` refuses."""
+        image = self.visible(caller, image_id)
+        self.hide_unless_shown(caller, image)
         return image
 
-    def forbid_or_hide(self, rule: str, caller: Caller, image: Image) -> None:
+    def forbid_or_hide(self, rule: str, caller: Caller, image: Image, target: Target | None = None) -> None:
         """Raises Forbidden where `rule` refuses; NotFound where `get_image` does so too."""
-        target = target_of(caller, image)
-        if self._policy.allows(rule, caller, target) and not self._is_anothers(rule, caller, image):
+        if self._policy.allows(rule, caller, target or target_of(caller, image)) and not self._is_anothers(
+            rule, caller, image
+        ):
             return
-        if not self._policy.allows("get_image", caller, target):
-            raise absent(image.id)
+        self.hide_unless_shown(caller, image)
         raise Forbidden(f"The policy rule {rule} does not let you do this to image {image.id}.")
+
+    def hide_unless_shown(self, caller: Caller, image: Image) -> None:
+        """Raises NotFound where `get_image` refuses: to be called before a refusal tells that there is an image."""
+        if not self._policy.allows("get_image", caller, target_of(caller, image)):
+            raise absent(image.id)
 
     def _is_anothers(self, rule: str, caller: Caller, image: Image) -> bool:
         owns = image.owner is not None and image.owner == caller.project
-        return self._policy.legacy and rule in _OWNERS_RULES and not owns and not caller.is_admin
+        return rule in _OWNERS_RULES and not owns and not caller.is_admin

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -21,11 +22,12 @@ from glancetui.errors import (
     GlancetuiError,
     Gone,
     LimitExceeded,
+    NotFound,
     ObjectNotFound,
     Stale,
 )
 from glancetui.formats.inspect import Inspector
-from glancetui.images.access import actor_of, refuse_read_only
+from glancetui.images.access import EVERYTHING, actor_of, refuse_read_only
 from glancetui.images.leases import Held, LeaseKeeper
 from glancetui.images.ring import Digests, HashThreads, Ring, Slot
 from glancetui.images.rules import Images
@@ -36,6 +38,8 @@ from glancetui.stores.catalogue import Catalogue
 from glancetui.stores.driver import Driver, Writer
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 BEGIN_ATTEMPTS = 5  # other changes of the image may come between reading it and beginning; each is read anew
 
@@ -140,7 +144,7 @@ class Ingest:
             size = _Stream(source, limits, attempt.held, writer, inspector, digests).run()
             virtual_size = inspector.finish().virtual_size
             limits.check_end(size)
-            self._check_quota(image, size)
+            attempt.patiently(lambda: self._check_quota(image, size))
             location = attempt.commit(writer)
         published = Published(
             size=size,
@@ -149,11 +153,13 @@ class Ingest:
             os_hash_value=digests.hash_value,
             virtual_size=virtual_size,
             location=self._row(location),
+            quota=rules.storage_quota or None,
         )
         return attempt.publish(published)
 
     def _check_quota(self, image: Image, size: int) -> None:
-        """Again at the end: other uploads of the project may have ended meanwhile."""
+        """Again at the end, before the bytes are made durable: other uploads of the project may have ended meanwhile.
+        The last word has the transaction that publishes."""
         left = self._quota_left(image)
         if size > left:
             raise too_large(left)
@@ -243,14 +249,31 @@ class _Attempt:
 
     def commit(self, writer: Writer) -> Location:
         # An upload that another worker has taken over must not become visible.
-        self._keeper.renew_if_old(self.held)
+        self.patiently(lambda: self._keeper.renew_if_old(self.held))
         self.held.check()
         location = writer.commit()
         self._committed = True  # a writer whose commit fails removes its bytes itself
         return location
 
     def publish(self, published: Published) -> Image:
-        return self._registry.publish_upload(self.held.intent, published, self._actor)
+        """The bytes have come all the way: a registry that is away for a moment is waited for."""
+        try:
+            return self.patiently(lambda: self._registry.publish_upload(self.held.intent, published, self._actor))
+        except Stale:
+            # The answer to an attempt may have got lost; then the image has our location, and only we knew that.
+            image = self.patiently(self._image)
+            if image is None or published.location.url not in {location.url for location in image.locations}:
+                raise
+            return image
+
+    def patiently(self, call: Callable[[], T]) -> T:
+        return self._keeper.patiently(self.held, call)
+
+    def _image(self) -> Image | None:
+        try:
+            return self._registry.image(self.held.intent.image_id, EVERYTHING)
+        except NotFound:
+            return None
 
     def __enter__(self) -> Self:
         return self

@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from glancetui.errors import GlancetuiError, Stale
+from glancetui.errors import GlancetuiError, RegistryUnavailable, Stale
 from glancetui.registry.interface import Intent
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FIRST_NAP, LONGEST_NAP = 0.1, 2.0  # seconds between two attempts while the registry is away
 
 
 class Renewer(Protocol):
@@ -72,6 +76,19 @@ class LeaseKeeper:
         """Spares short uploads a transaction: half of the lease is time enough for what follows."""
         if time.monotonic() - held.renewed_at > self._lease / 2:
             self.renew(held)
+
+    def patiently(self, held: Held, call: Callable[[], T]) -> T:
+        """`call`, again and again while the registry is away, for as long as the lease runs. Raises RegistryUnavailable
+        at its end; Stale when the upload was taken over meanwhile; and what `call` raises."""
+        nap = FIRST_NAP
+        while True:
+            try:
+                return call()
+            except RegistryUnavailable:
+                held.check()
+                if time.monotonic() + nap > held.renewed_at + self._lease or self._closed.wait(nap):
+                    raise
+            nap = min(2 * nap, LONGEST_NAP)
 
     def close(self) -> None:
         self._closed.set()

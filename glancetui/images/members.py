@@ -22,10 +22,12 @@ class Members:
         """All members for the owner, only itself for a member. Raises NotFound; Forbidden for an image not shared."""
         image = self._shared(caller, image_id)
         self._enforce("get_members", caller, image, caller.project)
-        members = self._registry.members(image_id)
-        if caller.is_admin or _owns(caller, image):
-            return members
-        return [member for member in members if member.member_id == caller.project]
+        return [
+            member
+            for member in self._registry.members(image_id)
+            if (caller.is_admin or _owns(caller, image) or member.member_id == caller.project)
+            and self._policy.allows("get_member", caller, ImageTarget(image, member.member_id))
+        ]
 
     def show(self, caller: Caller, image_id: str, member_id: str) -> Member:
         """Raises NotFound to all but the owner and that member, so that nobody learns with whom an image is shared."""
@@ -67,6 +69,7 @@ class Members:
     def _shared(self, caller: Caller, image_id: str) -> Image:
         image = self._access.visible(caller, image_id)
         if image.visibility != "shared":
+            self._access.hide_unless_shown(caller, image)
             raise Forbidden(f"Image {image_id} is {image.visibility}; only shared images have members.")
         return image
 
@@ -76,8 +79,8 @@ class Members:
         return self._registry.member(image.id, member_id)
 
     def _enforce(self, rule: str, caller: Caller, image: Image, member_id: str | None) -> None:
-        """The image is known to be visible, so a refusal is a plain 403."""
-        self._policy.enforce(rule, caller, ImageTarget(image, member_id))
+        """Raises Forbidden; NotFound where `get_image` refuses too."""
+        self._access.forbid_or_hide(rule, caller, image, ImageTarget(image, member_id))
 
     def _owner_only(self, caller: Caller, image: Image) -> None:
         """With the older default rules, which let everybody pass, owning the image is what counts."""

@@ -52,12 +52,12 @@ class Outbox:
             wait = back_off(entry.attempts)
             log.warning(
                 "The bytes of deleted image %s stay in store %s for now: %s Next attempt in %d s.",
-                entry.image_id, entry.location.store, error, wait,
+                entry.image_id, name_of_store(entry.location), error, wait,
             )  # fmt: skip
             self._registry.postpone_outbox(entry, self._clock() + timedelta(seconds=wait), str(error))
             return False
         self._registry.finish_outbox(entry)  # last: a crash before this line repeats the delete, harmlessly
-        log.info("Removed the bytes of deleted image %s from store %s.", entry.image_id, entry.location.store)
+        log.info("Removed the bytes of deleted image %s from store %s.", entry.image_id, name_of_store(entry.location))
         return True
 
     def _driver(self, location: Location) -> Driver:
@@ -68,3 +68,8 @@ class Outbox:
 def back_off(attempts: int) -> float:
     """Seconds: 1, 2, 4 … up to an hour, spread by a quarter so that a returning store is not met by all at once."""
     return min(LONGEST_WAIT, 2.0 ** min(attempts, 12)) * random.uniform(0.75, 1.25)  # noqa: S311 - not a secret
+
+
+def name_of_store(location: Location) -> str:
+    """For people: the store, or its kind where a single store has no name. Not the URL, which may hold a password."""
+    return location.store or location.url.partition(":")[0]

@@ -13,14 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 
 from glancetui.errors import GlancetuiError, NotFound, ObjectNotFound
-from glancetui.model import Image, ImageLocation, StoredObject, Viewer
+from glancetui.images.access import EVERYTHING
+from glancetui.model import Image, ImageLocation, StoredObject
 from glancetui.registry.interface import ImageQuery, OneOf, Registry, Sort
 from glancetui.stores.catalogue import Catalogue
 from glancetui.stores.driver import Driver
 
 log = logging.getLogger(__name__)
 
-EVERYTHING = Viewer(project=None, is_admin=True)
 PAGE = 100
 PATIENCE = 300.0  # seconds; several times what a sender may stall
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -177,7 +178,8 @@ def _read(settings: PolicySettings, places: _Places) -> _Rules:
     _validate(Path(file) for file in ([] if main is None else [main]) + files)
     enforcer = _enforcer(settings, main, folders)
     try:
-        enforcer.load_rules(force_reload=True)
+        with _misunderstood(main or "the policy folder"):
+            enforcer.load_rules(force_reload=True)
     except (OSError, ValueError, TypeError, AttributeError) as error:  # the file changed since it was validated
         raise ConfigError(f"The policy cannot be read: {error}.", file=main) from error
     compiler = Compiler(enforcer.rules, _asker(enforcer))
@@ -186,6 +188,25 @@ def _read(settings: PolicySettings, places: _Places) -> _Rules:
         changed=_changed(enforcer),
         unregistered=compiler.rule(""),  # what any unknown name means: the rule `default`
     )
+
+
+@contextlib.contextmanager
+def _misunderstood(where: str) -> Iterator[None]:
+    """oslo.policy takes a check that it cannot parse for one that refuses, and logs a traceback: a sentence does it."""
+    complaints: dict[str, None] = {}
+
+    def keep(record: logging.LogRecord) -> bool:
+        complaints[record.getMessage()] = None
+        return False
+
+    parser = logging.getLogger("oslo_policy._parser")
+    parser.addFilter(keep)
+    try:
+        yield
+    finally:
+        parser.removeFilter(keep)
+    for complaint in complaints:
+        logger.error("%s: %s: this check refuses everybody. Correct it.", where, complaint)
 
 
 def _validate(files: Iterable[Path]) -> None:

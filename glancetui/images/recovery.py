@@ -89,13 +89,26 @@ class Recovery:
         return True
 
     def _requeue(self, image: Image) -> bool:
-        """An image that an older service, without intents, left in saving: for a lease nothing has happened to it."""
+        """An image that Glance, which keeps no intents, left in saving: for a lease nothing has happened to it."""
         if image.updated_at > self._clock() - timedelta(seconds=self._lease):
             return False
         seen = Seen(image_id=image.id, revision=image.revision, updated_at=image.updated_at)
         try:
+            self._remove_leftovers(image.id)  # first: while the image is saving, nobody else can begin to write it
             self._registry.change_image(seen, ImageChange(status=ImageStatus.QUEUED), self._actor)
         except (Stale, NotFound):
             return False
+        except GlancetuiError as error:
+            log.warning("The broken upload of image %s cannot be undone yet: %s", image.id, error)
+            return False
         log.warning("Image %s was saving without anybody sending data; it is queued again.", image.id)
         return True
+
+    def _remove_leftovers(self, image_id: str) -> None:
+        """Glance writes under the final name: what it had of the image would stand in the next upload's way."""
+        for store in self._catalogue.ids():
+            driver = self._catalogue[store]
+            if not driver.capabilities.writes:
+                continue
+            if not self._registry.knows_object(store, image_id, driver.location_of(image_id).url):
+                driver.discard(image_id)

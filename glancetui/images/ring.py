@@ -14,8 +14,10 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-SLOT_BYTES = 1 << 19  # large enough that Python's share is unmeasurable, small enough for the processor's caches
-SLOTS = 8
+# Each slot costs some twenty switches between three threads that share the interpreter's lock: with slots of 512 KiB a
+# GiB costs 7 % more CPU time. All slots of an upload together still fit into a processor's last cache.
+SLOT_BYTES = 2 << 20
+SLOTS = 4
 
 
 class Digest(Protocol):

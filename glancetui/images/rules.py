@@ -25,6 +25,7 @@ from glancetui.registry.interface import ImageChange, ImageQuery, NewImage, Regi
 T = TypeVar("T")
 #: Raises BadRequest for custom properties that are set or changed and break what defines them.
 PropertyCheck = Callable[[Mapping[str, str | None]], None]
+Condition = Callable[[Image], None]  # what else must hold of the image that is changed; raises ConditionFailed
 
 _ATTEMPTS = 10  # times a change is decided anew when others keep changing the image first
 _NEVER = datetime.min  # noqa: DTZ901 - stands for times that are never read
@@ -35,6 +36,10 @@ _PROBE = Image(
     created_at=_NEVER,
     updated_at=_NEVER,
 )
+
+
+def _anyway(image: Image) -> None:
+    """No condition."""
 
 
 class ImagePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +70,7 @@ class Images:
 
     # -- seeing ------------------------------------------------------------------------------------------------------
     def visible(self, caller: Caller, image_id: str) -> Image:
-        """The image as it is now. Raises NotFound where the caller may not see it."""
+        """The image as it is now, for calls that ask a rule of their own. Raises NotFound."""
         return self._access.visible(caller, image_id)
 
     def forbid_or_hide(self, rule: str, caller: Caller, image: Image) -> None:
@@ -73,7 +78,8 @@ class Images:
         self._access.forbid_or_hide(rule, caller, image)
 
     def show(self, caller: Caller, image_id: str) -> Image:
-        return self._access.visible(caller, image_id)
+        """Raises NotFound."""
+        return self._access.shown(caller, image_id)
 
     def page(self, caller: Caller, query: ImageQuery) -> ImagePage:
         """One page through the caller's eyes, whatever viewer the query names. Raises Forbidden, BadRequest."""
@@ -86,7 +92,10 @@ class Images:
         return ImagePage(images=self._allowed(caller, images), next_marker=next_marker)
 
     def shown_locations(self, caller: Caller, image: Image) -> tuple[ImageLocation, ...]:
-        """The locations that the caller may be told of; none where `get_image_location` refuses."""
+        """The locations that the caller may be told of; none where `get_image_location` refuses, and none of a
+        deactivated image but to an administrator."""
+        if image.status == ImageStatus.DEACTIVATED and not caller.is_admin:
+            return ()
         if not image.locations or not self._policy.allows("get_image_location", caller, target_of(caller, image)):
             return ()
         return image.locations
@@ -118,14 +127,19 @@ class Images:
         new = NewImage(id=image_id, owner=owner, tags=tags, properties=properties, **base)
         return self._registry.create_image(new, actor_of(caller))
 
-    def patch(self, caller: Caller, image_id: str, operations: Sequence[Operation]) -> Image:
+    def patch(
+        self, caller: Caller, image_id: str, operations: Sequence[Operation], condition: Condition = _anyway
+    ) -> Image:
         """All operations or none. Raises NotFound, Forbidden, Conflict, LimitExceeded; Stale if others keep winning."""
         refuse_read_only(caller)
 
         def attempt() -> Image:
-            image = self._access.visible(caller, image_id)
             if not operations:
+                image = self._access.shown(caller, image_id)
+                condition(image)
                 return image
+            image = self._access.visible(caller, image_id)
+            condition(image)
             change = apply_patch(
                 image, operations, caller, self.settings, lambda rule: self.forbid_or_hide(rule, caller, image)
             )
@@ -134,12 +148,13 @@ class Images:
 
         return _settled(attempt)
 
-    def delete(self, caller: Caller, image_id: str) -> None:
+    def delete(self, caller: Caller, image_id: str, condition: Condition = _anyway) -> None:
         """Raises NotFound; Forbidden also for a protected image."""
         refuse_read_only(caller)
 
         def attempt() -> None:
             image = self._access.visible(caller, image_id)
+            condition(image)
             self.forbid_or_hide("delete_image", caller, image)
             if image.protected:
                 raise Forbidden(f"Image {image_id} is protected. Set protected to false first.")
@@ -147,13 +162,13 @@ class Images:
 
         _settled(attempt)
 
-    def deactivate(self, caller: Caller, image_id: str) -> None:
+    def deactivate(self, caller: Caller, image_id: str, condition: Condition = _anyway) -> None:
         """active → deactivated; nothing happens to one that is. Raises NotFound; Forbidden from any other status."""
-        self._switch(caller, image_id, "deactivate", ImageStatus.ACTIVE, ImageStatus.DEACTIVATED)
+        self._switch(caller, image_id, "deactivate", ImageStatus.ACTIVE, ImageStatus.DEACTIVATED, condition)
 
-    def reactivate(self, caller: Caller, image_id: str) -> None:
+    def reactivate(self, caller: Caller, image_id: str, condition: Condition = _anyway) -> None:
         """deactivated → active; nothing happens to one that is. Raises NotFound; Forbidden from any other status."""
-        self._switch(caller, image_id, "reactivate", ImageStatus.DEACTIVATED, ImageStatus.ACTIVE)
+        self._switch(caller, image_id, "reactivate", ImageStatus.DEACTIVATED, ImageStatus.ACTIVE, condition)
 
     def add_tag(self, caller: Caller, image_id: str, tag: str) -> None:
         """Idempotent. Raises NotFound, Forbidden, BadRequest for a tag too long, LimitExceeded."""
@@ -181,11 +196,20 @@ class Images:
         elif visibility == "community":
             self._policy.enforce("communitize_image", caller, target)
 
-    def _switch(self, caller: Caller, image_id: str, rule: str, before: ImageStatus, after: ImageStatus) -> None:
+    def _switch(
+        self,
+        caller: Caller,
+        image_id: str,
+        rule: str,
+        before: ImageStatus,
+        after: ImageStatus,
+        condition: Condition,
+    ) -> None:
         refuse_read_only(caller)
 
         def attempt() -> None:
             image = self._access.visible(caller, image_id)
+            condition(image)
             self.forbid_or_hide(rule, caller, image)
             if image.status == after:
                 return
@@ -217,7 +241,8 @@ def _settled(attempt: Callable[[], T]) -> T:
 
 
 def _project_target(caller: Caller) -> dict[str, object]:
-    return {} if caller.project is None else {"project_id": caller.project}
+    # None stays None here: who has no project is in no other, and may look at what is public.
+    return {"project_id": caller.project}
 
 
 def _refuse_not_for_clients(attributes: Mapping[str, Any]) -> None:

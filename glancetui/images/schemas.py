@@ -129,10 +129,9 @@ class Schemas:
     """Built once from the settings. `documents` maps names as in /v2/schemas/NAME to published documents."""
 
     def __init__(self, settings: ImageSettings) -> None:
-        """Raises ConfigError where schema-image.json redefines a base attribute or is no schema."""
-        base = _base_properties(settings)
-        custom = _custom_properties(settings, base)
-        properties = {**base, **custom}
+        """Raises ConfigError where schema-image.json is no schema."""
+        custom = _custom_properties(settings)
+        properties = {**_base_properties(settings), **custom}
         self.nullable = frozenset(name for name, schema in custom.items() if "null" in _types(schema))
         others: Schema | bool = {"type": "string"} if settings.allow_additional_properties else False
         image: Schema = {"name": "image", "properties": properties, "additionalProperties": others}
@@ -158,11 +157,8 @@ class Schemas:
         _check(self._part, attributes)
 
 
-def _custom_properties(settings: ImageSettings, base: Schema) -> Schema:
+def _custom_properties(settings: ImageSettings) -> Schema:
     given = settings.schema_properties or _shipped_properties()
-    clash = sorted(set(given) & set(base))
-    if clash:
-        raise ConfigError(f"schema-image.json redefines {', '.join(clash)}. Remove what the service defines itself.")
     return {name: {**schema, "is_base": False} for name, schema in given.items()}
 
 
@@ -193,7 +189,7 @@ def _validator(properties: Schema, others: Schema | bool, required: tuple[str, .
     if required:
         schema["required"] = list(required)
     try:
-        return jsonschema_rs.Draft4Validator(schema)
+        return jsonschema_rs.Draft4Validator(schema, offline=True)
     except (jsonschema_rs.ValidationError, ValueError) as error:
         raise ConfigError(f"schema-image.json is no JSON schema: {error}.") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import socket
 from pathlib import Path
 
 import msgspec
@@ -30,6 +31,10 @@ def this_worker(node: str) -> Worker:
     """The calling process. Without /proc the start is a random word: unique, but it proves nobody dead."""
     pid = os.getpid()
     return Worker(node, _boot(), _namespace(), pid, _start(pid) or f"{UNKNOWN}{secrets.token_hex(4)}")
+
+
+def node_name() -> str:
+    return socket.gethostname() or "localhost"
 
 
 def parse(name: str) -> Worker | None:

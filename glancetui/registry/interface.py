@@ -2,6 +2,9 @@
 
 Writers of an image name what they saw (`revision` and `updated_at` of the Image they read): where the row has moved on,
 `Stale` is raised and nothing is written. The change, its event and its outbox rows commit together.
+
+The private registry service (`registry.service`) carries these methods as they are annotated here: a method added is an
+operation added. One without a mark (`marks`) counts as a write, which is never done again where its fate is unknown.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import msgspec
 
 from glancetui.model import Image, ImageLocation, Location, Member, Viewer
 from glancetui.registry.actor import Actor as Actor  # noqa: PLC0414 - part of the interface
+from glancetui.registry.marks import local, repeatable
 from glancetui.registry.metadefs import Metadefs
 
 SortKey = Literal["name", "status", "container_format", "disk_format", "size", "id", "created_at", "updated_at"]
@@ -25,7 +29,7 @@ class Sort(msgspec.Struct, frozen=True):
     direction: Direction
 
 
-class OneOf(msgspec.Struct, frozen=True, kw_only=True):
+class OneOf(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A base attribute equals one of the values."""
 
     field: Literal[
@@ -35,13 +39,13 @@ class OneOf(msgspec.Struct, frozen=True, kw_only=True):
     values: tuple[str | int, ...]
 
 
-class TimeIs(msgspec.Struct, frozen=True, kw_only=True):
+class TimeIs(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     field: Literal["created_at", "updated_at"]
     op: Literal["gt", "gte", "lt", "lte", "eq", "neq"]
     at: datetime  # UTC without zone
 
 
-class Between(msgspec.Struct, frozen=True, kw_only=True):
+class Between(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Both ends included; None: open."""
 
     field: Literal["size", "min_ram", "min_disk"]
@@ -49,11 +53,12 @@ class Between(msgspec.Struct, frozen=True, kw_only=True):
     most: int | None = None
 
 
-class PropertyIs(msgspec.Struct, frozen=True, kw_only=True):
+class PropertyIs(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     name: str
     value: str
 
 
+# Tagged, so that one can be told from another when they cross to the service.
 Filter = OneOf | TimeIs | Between | PropertyIs
 
 
@@ -141,6 +146,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     os_hash_value: str | None
     virtual_size: int | None
     location: ImageLocation
+    quota: int | None = None  # bytes that the owner may have stored with this upload included; None: any number
 
 
 class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,10 +173,12 @@ class Registry(Metadefs, Protocol):
     def create_image(self, new: NewImage, actor: Actor) -> Image:
         """Raises Duplicate if the id was ever used, deleted images included."""
 
+    @repeatable
     def image(self, image_id: str, viewer: Viewer) -> Image:
         """Raises NotFound if absent, deleted, or not visible: own, public, community, or shared with the project
         (a member row in any status). One statement."""
 
+    @repeatable
     def page(self, query: ImageQuery) -> Sequence[Image]:
         """At most `query.limit` images, in order. Raises BadRequest for a marker that the viewer cannot see."""
 
@@ -189,6 +197,7 @@ class Registry(Metadefs, Protocol):
     def remove_tag(self, image_id: str, tag: str, actor: Actor) -> None:
         """Raises NotFound if the image has no such tag."""
 
+    @repeatable
     def bytes_stored(self, owner: str | None) -> int:
         """Size × number of locations of the owner's images, for user_storage_quota."""
 
@@ -196,27 +205,34 @@ class Registry(Metadefs, Protocol):
     def begin_upload(self, seen: Seen, store: str, object_id: str, owner: str, lease: float, actor: Actor) -> Intent:
         """queued → saving, and the intent. `lease` in seconds. Raises Stale, NotFound, Conflict if not queued."""
 
+    @repeatable
     def renew_intent(self, intent: Intent, lease: float) -> Intent:
         """Raises Stale if another took it over or it was cleared."""
 
     def publish_upload(self, intent: Intent, published: Published, actor: Actor) -> Image:
         """saving → active with location, sizes, hashes; clears the intent. Raises Gone if the image was deleted
-        meanwhile (the intent stays: the caller removes the bytes, then clears it), Stale if the fence is not ours."""
+        meanwhile (the intent stays: the caller removes the bytes, then clears it), Stale if the fence is not ours,
+        LimitExceeded if the owner would have more stored than the quota: also by uploads that end at the same time."""
 
+    @repeatable
     def abandon_upload(self, intent: Intent, reason: str, actor: Actor) -> None:
         """saving → queued with size, hashes and checksum cleared and `reason` kept; clears the intent.
         To be called after the bytes are gone. Idempotent; silently done if the image was deleted. Raises Stale."""
 
+    @repeatable
     def expired_intents(self, now: datetime, limit: int) -> Sequence[Intent]: ...
 
+    @repeatable
     def intents_of(self, owner: str) -> Sequence[Intent]: ...
 
     def take_over(self, intent: Intent, owner: str, lease: float) -> Intent:
         """The intent under a new owner and a higher fence. Raises Stale if somebody else was first."""
 
+    @repeatable
     def stuck_images(self, limit: int) -> Sequence[Image]:
         """Images in saving that no intent speaks of (an older service left them)."""
 
+    @repeatable
     def knows_object(self, store: str, object_id: str, url: str) -> bool:
         """Whether an intent, a live location or an outbox row speaks of this object. What none does is nobody's."""
 
@@ -224,13 +240,16 @@ class Registry(Metadefs, Protocol):
     def claim_outbox(self, owner: str, lease: float, now: datetime, limit: int) -> Sequence[OutboxEntry]:
         """Due rows, claimed so that no other worker does them for `lease` seconds."""
 
+    @repeatable
     def finish_outbox(self, entry: OutboxEntry) -> None: ...
 
     def postpone_outbox(self, entry: OutboxEntry, until: datetime, error: str) -> None: ...
 
     # -- members -----------------------------------------------------------------------------------------------------
+    @repeatable
     def members(self, image_id: str) -> Sequence[Member]: ...
 
+    @repeatable
     def member(self, image_id: str, member_id: str) -> Member:
         """Raises NotFound."""
 
@@ -244,18 +263,24 @@ class Registry(Metadefs, Protocol):
         """Raises NotFound."""
 
     # -- events, leases, service -------------------------------------------------------------------------------------
+    @repeatable
     def events_after(self, number: int, limit: int) -> Sequence[Event]:
         """In order of their numbers, which have no meaning but order."""
 
+    @repeatable
     def last_event(self) -> int:
         """0 if there is none."""
 
+    @repeatable
     def acquire_lease(self, name: str, owner: str, seconds: float) -> int | None:
         """A fencing number, or None while another holds the lease. Renews when `owner` holds it."""
 
+    @repeatable
     def release_lease(self, name: str, owner: str) -> None: ...
 
+    @repeatable
     def check(self) -> None:
         """A round trip to the database. Raises RegistryUnavailable."""
 
+    @local
     def close(self) -> None: ...

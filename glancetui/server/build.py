@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 
 from glancetui.config.settings import Settings
@@ -13,14 +12,15 @@ from glancetui.images.patrol import Patrol
 from glancetui.images.policy import Policy
 from glancetui.images.recovery import Recovery
 from glancetui.images.rules import Images
-from glancetui.images.worker import this_worker
+from glancetui.images.worker import node_name, this_worker
 from glancetui.metadefs.enforcement import Enforcement
 from glancetui.metadefs.rules import Definitions
 from glancetui.registry.interface import Registry
-from glancetui.registry.sql import open_registry
+from glancetui.registry.open import open_any
 from glancetui.server.auth.base import Authenticator
 from glancetui.server.auth.choose import authenticator
 from glancetui.server.bridge import Pools
+from glancetui.server.health import Probes
 from glancetui.server.housekeeping import Housekeeping
 from glancetui.stores.catalogue import Catalogue
 
@@ -40,6 +40,7 @@ class Service:
     authenticator: Authenticator
     housekeeping: Housekeeping
     pools: Pools
+    probes: Probes
 
     def close(self) -> None:
         """Gives leases and connections back; running calls fail from now on."""
@@ -50,16 +51,18 @@ class Service:
 
 
 def build(settings: Settings) -> Service:
-    """Raises ConfigError for what the operator must put right, Unavailable where a part cannot be reached.
+    """Raises ConfigError for what the operator must put right. A registry that is away is waited for while serving.
 
     To be called in the process that serves: connections and threads do not survive a fork.
     """
     policy = Policy.load(settings.policy)
     worker = this_worker(node_name())
-    registry = open_registry(settings.database, worker.node)
+    registry = open_any(settings, worker.node)
     catalogue = Catalogue.from_settings(settings)
     images = Images(registry, policy, catalogue, settings, Enforcement(registry, settings.metadefs))
     lease = settings.upload_lease_seconds
+    pools = Pools(settings.server.max_uploads)
+    store = catalogue[catalogue.default_store]
     return Service(
         settings=settings,
         registry=registry,
@@ -78,9 +81,6 @@ def build(settings: Settings) -> Service:
             str(worker),
             lease,
         ),
-        pools=Pools(settings.server.max_uploads),
+        pools=pools,
+        probes=Probes({"registry": registry.check, f"store {store.store_id}": lambda: store.probe().error}, pools),
     )
-
-
-def node_name() -> str:
-    return socket.gethostname() or "localhost"

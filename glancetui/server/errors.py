@@ -16,6 +16,7 @@ from glancetui.errors import (
     BadRequest,
     BodyBroken,
     BodyTimeout,
+    ConditionFailed,
     Conflict,
     Forbidden,
     GlancetuiError,
@@ -59,6 +60,7 @@ STATUS_OF: Mapping[type[GlancetuiError], int] = {
     BodyTimeout: 408,
     Conflict: 409,
     Gone: 410,
+    ConditionFailed: 412,
     LimitExceeded: 413,
     UnsupportedMedia: 415,
     RangeNotSatisfiable: 416,
@@ -77,13 +79,17 @@ def status_of(error: Exception) -> int:
 def answer(request: Request, error: Exception, challenge: str | None = None) -> Response:
     """What the client hears. `challenge` is the WWW-Authenticate of a 401."""
     status = status_of(error)
-    message = str(error) if status != 500 else BLAND
+    message = BLAND if status == 500 else told(error)
     if status >= 500 and status != 501:
         log.error("%s %s failed with %d: %s", request.method, request.url.path, status, error)
     body, media_type = rendered(request.headers.get("accept", ""), status, message)
     headers = extra_headers(error, challenge)
     headers["content-type"] = media_type
     return Response(body, status, headers)
+
+
+def told(error: Exception) -> str:
+    return (error.told if isinstance(error, GlancetuiError) else None) or str(error)
 
 
 def extra_headers(error: Exception, challenge: str | None) -> dict[str, str]:
@@ -105,7 +111,7 @@ def rendered(accept: str, status: int, message: str) -> tuple[bytes, str]:
     title = phrase(status)
     for_html, for_json = preference(accept, "text", "html"), preference(accept, "application", "json")
     if for_html > 0 and for_html >= for_json:
-        shown = html.escape(message)
+        shown = html.escape(message, quote=False)  # clients print it; some do not turn &#x27; back into a quote
         page = (
             f"<html>\n <head>\n  <title>{status} {title}</title>\n </head>\n <body>\n"
             f"  <h1>{status} {title}</h1>\n  {shown}<br /><br />\n\n\n\n </body>\n</html>"

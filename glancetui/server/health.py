@@ -1,18 +1,64 @@
-"""/healthcheck as Glance's pipeline answers it, and /readyz, which also asks the registry; both without identity."""
+"""/healthcheck as Glance's pipeline answers it, and /readyz, which also asks registry and store; without identity."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from glancetui.errors import Unavailable
-from glancetui.server.bridge import in_thread
+from glancetui.errors import GlancetuiError
+from glancetui.server.bridge import Pools, in_thread
 from glancetui.server.errors import MethodNotAllowed
 from glancetui.server.routing import service_of
 
 READING = ("GET", "HEAD")
+PROBE_SECONDS = 5.0  # a balancer has gone on by then
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What this worker depends on, as it is now. `error` is a sentence."""
+
+    name: str
+    ready: bool
+    error: str | None = None
+
+
+class Probes:
+    """Asks each part once at a time, however many want to know: a part that hangs holds one thread, not all."""
+
+    def __init__(self, parts: Mapping[str, Callable[[], str | None]], pools: Pools) -> None:
+        """`parts`: by name, a call that says what is wrong, or raises it; it may take its time."""
+        self._parts = parts
+        self._pools = pools
+        self._asked: dict[str, asyncio.Task[str | None]] = {}
+
+    async def look(self) -> list[Part]:
+        """In at most PROBE_SECONDS."""
+        asked = [self._ask(name) for name in self._parts]
+        await asyncio.wait(asked, timeout=PROBE_SECONDS)
+        return [_part(name, task) for name, task in zip(self._parts, asked, strict=True)]
+
+    def _ask(self, name: str) -> asyncio.Task[str | None]:
+        task = self._asked.get(name)
+        if task is None or task.done():
+            task = self._asked[name] = asyncio.create_task(self._pools.slow.run(self._parts[name]))
+            task.add_done_callback(lambda ended: ended.exception())  # else one that ends too late is complained of
+        return task
+
+
+def _part(name: str, task: asyncio.Task[str | None]) -> Part:
+    if not task.done():
+        return Part(name=name, ready=False, error=f"It has not answered within {PROBE_SECONDS:g} seconds.")
+    error = task.exception()
+    if error is None:
+        return Part(name=name, ready=task.result() is None, error=task.result())
+    if isinstance(error, GlancetuiError):
+        return Part(name=name, ready=False, error=str(error))
+    raise error
 
 
 async def healthcheck(request: Request) -> Response:
@@ -25,13 +71,12 @@ async def healthcheck(request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """OK while this worker can reach its registry."""
+    """200 while registry and default store answer; else 503. In either case all parts, and what is wrong with them."""
     check_method(request)
-    try:
-        await in_thread(request, service_of(request).registry.check)
-    except Unavailable as error:
-        return text(str(error), 503)
-    return text("OK", 200)
+    parts = await service_of(request).probes.look()
+    ready = all(part.ready for part in parts)
+    document: dict[str, Any] = {"ready": ready, "parts": parts}  # Any: as JSON has it
+    return Response(msgspec.json.encode(document), 200 if ready else 503, media_type="application/json")
 
 
 def check_method(request: Request) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from glancetui.errors import GlancetuiError
 from glancetui.images.outbox import Outbox
 from glancetui.images.patrol import Patrol
-from glancetui.images.recovery import Recovery
+from glancetui.images.recovery import LEASE_NAME, Recovery
 from glancetui.registry.interface import Registry
 
 log = logging.getLogger(__name__)
@@ -62,6 +62,7 @@ class Housekeeping:
                 self._do("patrol", self._look_round)
             self._do("outbox", self._empty_outbox)
             self._woken.wait(min(OUTBOX_SECONDS, self._every))
+        self._do("giving back of leases", self._give_back)
 
     def _do(self, name: str, piece: Callable[[], None]) -> None:
         try:
@@ -79,6 +80,11 @@ class Housekeeping:
     def _look_round(self) -> None:
         if self._registry.acquire_lease(PATROL_LEASE, self._worker, 4 * self._every) is not None:
             self._patrol.step(PATROL_PIECE)
+
+    def _give_back(self) -> None:
+        """The next service need not wait for them to run out."""
+        for name in (LEASE_NAME, PATROL_LEASE):
+            self._registry.release_lease(name, self._worker)
 
     def _empty_outbox(self) -> None:
         self._outbox.run_once(self._stop)

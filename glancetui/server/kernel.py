@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import BinaryIO
 
 from glancetui.server.bridge import Threads
@@ -23,23 +25,21 @@ class FileSender:
         self._threads = threads
         self._waiter: asyncio.Future[None] | None = None
         self._gone = False
-        self._warm_until = 0  # byte up to which the file was found in memory: asking for each piece would show
         self.sent = 0
 
     async def send(self, file: BinaryIO, offset: int, count: int) -> None:
         """Raises ConnectionError when the receiver goes away or after `give_up`; EOFError if the file is shorter."""
-        source, end = file.fileno(), offset + count
-        while offset < end:
-            piece = min(PIECE, end - offset)
-            sent = await self._send_piece(source, offset, piece, end)
-            if sent == 0:
-                raise EOFError(f"{file.name} ends at byte {offset}.")
-            offset += sent or 0
-            self.sent += sent or 0
-            if sent == piece:
-                await asyncio.sleep(0)  # a fast receiver must not keep the loop from everybody else
+        part = _Part(file.fileno(), offset, offset + count)
+        while part.left:
+            self._check()
+            if part.is_warm():
+                await self._send_warm(part)
             else:
-                await self.writable()
+                asked = part.piece
+                sent = await self._threads.run(_send_cold, self._socket, part.file, part.offset, asked)
+                self._take(part, sent)
+                if sent != asked:
+                    await self.writable()
 
     def give_up(self) -> None:
         """The connection is gone or is to go: `send` ends at its next step."""
@@ -50,27 +50,76 @@ class FileSender:
     def close(self) -> None:
         os.close(self._socket)
 
-    async def _send_piece(self, source: int, offset: int, count: int, end: int) -> int | None:
-        """How many bytes went; None: the socket takes none now."""
-        if self._gone:
-            raise ConnectionAbortedError("the receiver is gone")
-        if offset + count > self._warm_until and is_warm(source, offset, ahead := min(AHEAD, end - offset)):
-            self._warm_until = offset + ahead
-        if offset + count <= self._warm_until:
-            return _sendfile(self._socket, source, offset, count)
-        return await self._threads.run(_send_cold, self._socket, source, offset, count)
-
     async def writable(self) -> None:
         """Returns when the socket takes bytes. Raises ConnectionError."""
-        if self._gone:
-            raise ConnectionAbortedError("the receiver is gone")
+        self._check()
+        await self._watch(_wake)
+        self._check()
+
+    async def _send_warm(self, part: _Part) -> None:
+        """Until the part ends or its next piece is not in memory: a piece now, then one whenever the socket takes it.
+
+        The loop calls for each piece, once in each of its turns: others get theirs, and no task has to be woken.
+        """
+        self._take(part, _sendfile(self._socket, part.file, part.offset, part.piece))
+        if part.left and part.is_warm():
+            await self._watch(partial(self._push, part))
+
+    def _push(self, part: _Part, waiter: asyncio.Future[None]) -> None:
+        if waiter.done():
+            return
+        try:
+            self._take(part, _sendfile(self._socket, part.file, part.offset, part.piece))
+        except (OSError, EOFError) as error:
+            waiter.set_exception(error)
+        else:
+            if not part.left or not part.is_warm():
+                waiter.set_result(None)
+
+    def _take(self, part: _Part, sent: int | None) -> None:
+        """Counts what went; None: the socket took none."""
+        if sent == 0:
+            raise EOFError(f"The file ends at byte {part.offset}.")
+        part.offset += sent or 0
+        self.sent += sent or 0
+
+    async def _watch(self, step: Callable[[asyncio.Future[None]], None]) -> None:
+        """Calls `step` whenever the socket takes bytes, until it has settled the future it is given."""
         waiter = self._waiter = self._loop.create_future()
-        self._loop.add_writer(self._socket, _wake, waiter)
+        self._loop.add_writer(self._socket, step, waiter)
         try:
             await waiter
         finally:
             self._loop.remove_writer(self._socket)
             self._waiter = None
+
+    def _check(self) -> None:
+        if self._gone:
+            raise ConnectionAbortedError("the receiver is gone")
+
+
+class _Part:
+    """Bytes `offset` to `end` of an open file, `offset` moving on as they are sent."""
+
+    def __init__(self, file: int, offset: int, end: int) -> None:
+        self.file, self.offset, self._end = file, offset, end
+        self._warm_until = offset  # found in memory up to here: asking for each piece would show
+
+    @property
+    def left(self) -> int:
+        return self._end - self.offset
+
+    @property
+    def piece(self) -> int:
+        return min(PIECE, self.left)
+
+    def is_warm(self) -> bool:
+        """Whether the next piece is in memory."""
+        if self.offset + self.piece > self._warm_until:
+            ahead = min(AHEAD, self.left)
+            if is_warm(self.file, self.offset, ahead):
+                self._warm_until = self.offset + ahead
+        return self.offset + self.piece <= self._warm_until
 
 
 def is_warm(file: int, offset: int, count: int) -> bool:

@@ -11,16 +11,20 @@ import socket
 import stat
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from glancetui.config.settings import ServerSettings
+from glancetui.config.settings import RegistryAddress, ServerSettings, Settings
 from glancetui.errors import ConfigError
+
+AddressInfo = tuple[Any, ...]  # as getaddrinfo has it
 
 BACKLOG = 1024
 _HOST_AND_PORT = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.%\w]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})", re.ASCII)
 
 
-def bind(server: ServerSettings) -> list[socket.socket]:
+def bind(settings: Settings) -> list[socket.socket]:
     """A listening socket for each address. Raises ConfigError that names the address; then none stays open."""
+    server = settings.server
     sockets: list[socket.socket] = []
     try:
         for address in server.listen:
@@ -29,6 +33,30 @@ def bind(server: ServerSettings) -> list[socket.socket]:
         close(sockets)
         raise
     return sockets
+
+
+def bind_registry(settings: Settings) -> list[socket.socket]:
+    """The private registry service's sockets. Raises ConfigError."""
+    registry = settings.registry
+    sockets: list[socket.socket] = []
+    try:
+        for address in registry.listen:
+            if address.path is not None:
+                sockets += _bind_unix(str(address))
+                continue
+            found = _resolved(address.host, address.port, str(address))
+            if not address.tls:
+                _refuse_network(found, address)
+            sockets += _bind_all(found, address.port, str(address))
+    except BaseException:
+        close(sockets)
+        raise
+    return sockets
+
+
+def _refuse_network(found: Sequence[AddressInfo], address: RegistryAddress) -> None:
+    if not all(_is_loopback(entry[4][0]) for entry in found):
+        raise ConfigError(f"Without TLS the registry stays on this machine: write https://{address}.")
 
 
 def close(sockets: Sequence[socket.socket]) -> None:
@@ -42,12 +70,12 @@ def close(sockets: Sequence[socket.socket]) -> None:
             Path(path).unlink(missing_ok=True)
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, scheme: str = "http://") -> str:
     """How a client names this address."""
     if listener.family == socket.AF_UNIX:
         return f"unix:{listener.getsockname()}"
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}[{host}]:{port}" if ":" in host else f"{scheme}{host}:{port}"
 
 
 def _bind_inet(address: str, server: ServerSettings) -> list[socket.socket]:
@@ -55,17 +83,25 @@ def _bind_inet(address: str, server: ServerSettings) -> list[socket.socket]:
     if match is None or int(match["port"]) > 65535:
         raise ConfigError(f"listen: {address!r} is no address. Write HOST:PORT, [IPv6]:PORT or unix:PATH.")
     host = match["v6"] or match["host"]
-    try:
-        found = socket.getaddrinfo(host or None, int(match["port"]), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise ConfigError(f"listen: the host of {address!r} cannot be resolved: {error.strerror}.") from error
+    found = _resolved(host, int(match["port"]), address)
     if server.auth == "none" and not all(_is_loopback(entry[4][0]) for entry in found):
         raise ConfigError(
             f"Without authentication the service listens on loopback and unix sockets only, not on {address}. "
             "Choose --auth basic, keystone or headers, or listen on 127.0.0.1."
         )
+    return _bind_all(found, int(match["port"]), address)
+
+
+def _resolved(host: str, port: int, address: str) -> list[AddressInfo]:
+    try:
+        return socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise ConfigError(f"listen: the host of {address!r} cannot be resolved: {error.strerror}.") from error
+
+
+def _bind_all(found: Sequence[AddressInfo], port: int, address: str) -> list[socket.socket]:
     # One name may have several addresses (localhost: 127.0.0.1 and ::1); with port 0 they would get different ports.
-    wanted = found[:1] if match["port"] == "0" else found
+    wanted = found[:1] if port == 0 else found
     return [_listening(entry[0], entry[4], address) for entry in dict.fromkeys(wanted)]
 
 
@@ -121,7 +157,7 @@ def _refused(address: str, error: OSError) -> ConfigError:
         return ConfigError(
             f"listen: another program serves on {address}. Stop it, or choose another address with --listen."
         )
-    return ConfigError(f"listen: the service cannot listen on {address}: {error.strerror}.")
+    return ConfigError(f"listen: the service cannot listen on {address}: {error.strerror or error}.")
 
 
 def _is_loopback(host: object) -> bool:

@@ -62,7 +62,7 @@ class ServiceProtocol(HttpToolsProtocol):
         self._waiting: deque[Cycle] = deque()  # pipelined requests behind the running one
         self._since = time.monotonic()  # of the last step: connected, head begun, answered
         self._in_head = False
-        self._begun = False  # a head began in the bytes that are being parsed
+        self._begun = False  # a head, or more of a body, was in the bytes that are being parsed
         self._head_bytes = 0
         self._head_fed = 0
         self._upgrading = False
@@ -126,18 +126,25 @@ class ServiceProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             self._on_parser_error(error, data)
         else:
-            if self._in_head and not self._begun:
-                self._head_fed += len(data)
-            if self._in_head and self._head_fed > self.limits.head_bytes:
-                self._refusal = self._too_large()
-                self._refuse_when_free()
+            self._bound_what_is_no_body(len(data))
+
+    def _bound_what_is_no_body(self, fed: int) -> None:
+        """Heads, and in a chunked body extensions and trailers, which the parser keeps until they end."""
+        if not self._begun:
+            self._head_fed += fed
+        if self._head_fed <= self.limits.head_bytes:
+            return
+        if self._in_head:
+            self._refusal = self._too_large()
+            self._refuse_when_free()
+        elif self.cycle is not None and self.cycle.awaits_body:
+            self._break_framing()
 
     def _on_parser_error(self, error: httptools.HttpParserError, data: bytes) -> None:
         if self._refusal is None:
             body_was_coming = not self._in_head and self.cycle is not None and self.cycle.awaits_body
             if body_was_coming:
-                self._refusal = (400, "The framing of the body is broken.")
-                self.cycle.break_body("The framing of the body is broken. Send the data again.")
+                self._break_framing()
                 return
             foreign = isinstance(error, httptools.HttpParserInvalidMethodError) and _FOREIGN_METHOD.match(data)
             log.debug("A request of %s is refused: %s", self.client, error)
@@ -145,6 +152,10 @@ class ServiceProtocol(HttpToolsProtocol):
                 (501, "This service does not know the method.") if foreign else (400, "This is no valid HTTP request.")
             )
         self._refuse_when_free()
+
+    def _break_framing(self) -> None:
+        self._refusal = (400, "The framing of the body is broken.")
+        self.cycle.break_body("The framing of the body is broken. Send the data again.")
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """A server may ignore an offer to upgrade; the parser, which stops there, is fed the request without it."""
@@ -154,6 +165,8 @@ class ServiceProtocol(HttpToolsProtocol):
             self._refuse_when_free()
             return
         lines = [b"%s: %s\r\n" % header for header in self.headers if header[0] not in _HOP_BY_HOP]
+        if any(name == b"connection" and b"close" in value.lower() for name, value in self.headers):
+            lines.append(b"connection: close\r\n")
         head = b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, self.parser.get_http_version().encode(), b"".join(lines))
         self._renew_parser()
         self._upgrading = False
@@ -176,7 +189,10 @@ class ServiceProtocol(HttpToolsProtocol):
             self._refuse(414, f"The address is longer than {self.limits.line_bytes} bytes.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
+        if not self._in_head:
+            self._drop_trailer(name, value)
+            return
+        name, value = name.lower(), value.rstrip(b" \t")
         self._head_bytes += len(name) + len(value) + 4
         self.headers.append((name, value))
         if self._head_bytes > self.limits.head_bytes or len(self.headers) > self.limits.headers:
@@ -184,8 +200,16 @@ class ServiceProtocol(HttpToolsProtocol):
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
 
+    def _drop_trailer(self, name: bytes, value: bytes) -> None:
+        """A field behind the last chunk. None means anything here, and what a proxy keeps out of heads, such as roles,
+        must not come in by this door."""
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_bytes > self.limits.head_bytes:
+            raise _RefusedError
+
     def on_headers_complete(self) -> None:
         self._in_head = False
+        self._head_bytes = self._head_fed = 0  # from here on a trailer's
         if self.parser.should_upgrade():
             self._upgrading = True
             return
@@ -207,6 +231,8 @@ class ServiceProtocol(HttpToolsProtocol):
             self._waiting.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
+        self._begun = True
+        self._head_fed = 0
         self.cycle.take_in(body)
 
     def on_message_complete(self) -> None:

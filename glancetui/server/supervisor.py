@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import gc
 import logging
 import os
@@ -17,18 +18,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from glancetui.config.settings import Settings
-from glancetui.errors import ConfigError, GlancetuiError
+from glancetui.config.settings import RegistryAddress, Settings
+from glancetui.errors import ConfigError, GlancetuiError, RegistryUnavailable
+from glancetui.images.worker import node_name
 from glancetui.server import listen, records
+from glancetui.server.heartbeat import Watch
 
 log = logging.getLogger(__name__)
 
 Reload = Callable[[], Settings]
+Serve = Callable[[Settings, Sequence[socket.socket], int, int, Reload], int]  # what a worker does; its exit code
 
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
 LOCK_SECONDS = 5.0  # workers of a killed supervisor need a moment to notice
 SHORT_LIFE = 10.0  # seconds; a worker that dies younger is started again with a delay
 LONGEST_DELAY = 30.0
+ECHO = 0.5  # seconds; `timeout`, and a shell that passes Ctrl-C on, send the same signal twice
 GRACE = 5.0  # seconds beyond drain_seconds after which a worker is killed
 
 
@@ -36,37 +41,80 @@ GRACE = 5.0  # seconds beyond drain_seconds after which a worker is killed
 class Child:
     pid: int
     started: float  # time.monotonic()
-    ready: int  # descriptor on which it says a line when it answers
+    ready: int  # descriptor on which it says a line when it answers, and then that it still does
 
 
-def run(settings: Settings, reload: Reload | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a process tree is for."""
+
+    locks: Sequence[str]  # files in the data folder that it holds, so that no other does the same work there
+    workers: int
+    bind: Callable[[Settings], list[socket.socket]]
+    prepare: Callable[[Settings], None]  # once, before workers are forked
+    serve: Serve
+    what: str  # for the announcement, as is:
+    scheme: str = "http://"
+
+
+def run(settings: Settings, reload: Reload | None = None, role: str | None = None) -> int:
     """Serve until SIGTERM or SIGINT; the return value is the exit code. `reload` reads the settings again on SIGHUP.
 
-    Raises ConfigError and Unavailable for what keeps the service from starting.
+    `role` is "api", "registry", or None: both, in this one process tree. Raises ConfigError for what keeps the service
+    from starting.
     """
     records.set_up(settings)
-    with only_service(settings):
-        prepare(settings)
-        sockets = listen.bind(settings.server)
-        try:
-            return Supervisor(settings, sockets, reload or (lambda: settings)).run()
-        finally:
-            listen.close(sockets)
+    chosen = role_of(role, settings)
+    with contextlib.ExitStack() as stack:
+        for name in chosen.locks:
+            stack.enter_context(only_service(settings.data_dir, name))
+        chosen.prepare(settings)
+        sockets = chosen.bind(settings)
+        stack.callback(listen.close, sockets)
+        return Supervisor(settings, sockets, reload or (lambda: settings), chosen).run()
+
+
+def role_of(name: str | None, settings: Settings) -> Role:
+    """Raises ConfigError. Only the code of the role is loaded, here, to be shared by all its workers."""
+    server, data = settings.server, settings.data_dir
+    if name == "registry":
+        from glancetui.server import registry_worker
+
+        what = f"registry, database {registry_worker.named(settings.database)}"
+        workers = settings.registry.workers
+        scheme = "https://" if any(address.tls for address in settings.registry.listen) else ""
+        one = ("registry.lock",)
+        return Role(one, workers, listen.bind_registry, prepare_database, registry_worker.serve, what, scheme)
+    if name is None and settings.registry.address is not None:
+        raise ConfigError(
+            f"[glancetui] registry names a registry service ({settings.registry.address}), and `glancetui serve` alone "
+            "is one itself. Run `glancetui serve api`, or take the option out."
+        )
+    from glancetui.server import worker
+
+    if settings.registry.address is not None:
+        what = f"auth {server.auth}, registry {settings.registry.address}"
+        prepare = functools.partial(prepare_remote, settings.registry.address)
+        return Role(("serve.lock",), server.workers, listen.bind, prepare, worker.serve, what)
+    locks: Sequence[str] = ("serve.lock",) if name == "api" else ("serve.lock", "registry.lock")
+    what = f"auth {server.auth}, data in {data}"
+    return Role(locks, server.workers, listen.bind, prepare_database, worker.serve, what)
 
 
 @contextlib.contextmanager
-def only_service(settings: Settings) -> Iterator[None]:
-    """Holds the data folder, so that no second service works on the same SQLite and files. Raises ConfigError.
+def only_service(data_dir: Path, name: str) -> Iterator[None]:
+    """Holds a lock in the data folder, so that no second service works on the same SQLite and files.
 
-    Workers inherit the lock: it is free when the last of them is gone, even if this process was killed.
+    Workers inherit the lock: it is free when the last of them is gone, even if this process was killed. Raises
+    ConfigError.
     """
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
-        lock = os.open(settings.data_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
+        lock = os.open(data_dir / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise ConfigError(f"The data folder {settings.data_dir} cannot be used: {error.strerror}.") from error
+        raise ConfigError(f"The data folder {data_dir} cannot be used: {error.strerror}.") from error
     try:
-        _lock(lock, settings.data_dir)
+        _lock(lock, data_dir)
         yield
     finally:
         os.close(lock)
@@ -87,23 +135,46 @@ def _lock(file: int, folder: Path) -> None:
             return
 
 
-def prepare(settings: Settings) -> None:
-    """What must happen once, before workers exist: the database is created or brought up to date, code is loaded."""
-    import glancetui.server.worker  # noqa: F401 - loaded here, shared by all workers
+def prepare_database(settings: Settings) -> None:
+    """It is created or brought up to date. One that is down is waited for by the workers. Raises ConfigError."""
     from glancetui.registry.sql import open_registry
-    from glancetui.server.build import node_name
 
-    open_registry(settings.database, node_name()).close()
+    try:
+        open_registry(settings.database, node_name()).close()
+    except RegistryUnavailable as error:
+        warn(settings, f"{error} The service starts all the same, and tries again until the database is there.")
+
+
+def prepare_remote(address: RegistryAddress, settings: Settings) -> None:
+    """Tells whether the registry service can be used; if not, the workers wait for it. Raises ConfigError."""
+    from glancetui.registry.open import open_remote
+
+    registry = open_remote(address, settings.registry, node_name(), patience=0)
+    try:
+        registry.check()
+    except RegistryUnavailable as error:
+        warn(settings, f"{error} The service starts all the same, and tries again until the registry answers.")
+    finally:
+        registry.close()
+
+
+def warn(settings: Settings, sentence: str) -> None:
+    """In the log, and to whoever starts the service where the log goes elsewhere."""
+    log.error(sentence)
+    if settings.log_file is not None:
+        sys.stderr.write(f"glancetui: {sentence}\n")
 
 
 class Supervisor:
-    def __init__(self, settings: Settings, sockets: Sequence[socket.socket], reload: Reload) -> None:
+    def __init__(self, settings: Settings, sockets: Sequence[socket.socket], reload: Reload, role: Role) -> None:
         self._settings = settings
+        self._role = role
         self._sockets = sockets
         self._reload = reload
         self._children: dict[int, Child] = {}
         self._delay = 0.0
         self._restart_at: list[float] = []
+        self._watch = Watch(settings.server.worker_silence_seconds)
         # Only this process holds the writing end: when it is gone, however it went, the workers read the end.
         self._lifeline, self._life = os.pipe()
 
@@ -112,7 +183,7 @@ class Supervisor:
         gc.collect()
         gc.freeze()  # what is loaded now never becomes garbage, and a collection in a worker must not copy its pages
         gc.enable()
-        self._children = {child.pid: child for child in (self._fork() for _ in range(self._settings.server.workers))}
+        self._children = {child.pid: child for child in (self._fork() for _ in range(self._role.workers))}
         if not self._all_ready():
             self._kill(signal.SIGKILL)
             return 1
@@ -130,16 +201,15 @@ class Supervisor:
             os.close(self._life)
             self._become_worker(writing)
         os.close(writing)
+        os.set_blocking(reading, False)
         return Child(pid, time.monotonic(), reading)
 
     def _become_worker(self, ready: int) -> NoReturn:
         code = 1
         try:
-            from glancetui.server.worker import serve
-
             for child in self._children.values():
                 os.close(child.ready)
-            code = serve(self._settings, self._sockets, ready, self._lifeline, self._reload)
+            code = self._role.serve(self._settings, self._sockets, ready, self._lifeline, self._reload)
         finally:
             logging.shutdown()
             # Not sys.exit: threads that hang in a dead store, and the supervisor's own cleaning up, must not run here.
@@ -154,18 +224,15 @@ class Supervisor:
             for ready in select.select(waiting, [], [], 0.2)[0]:
                 del waiting[ready]
                 line = os.read(ready, 65536)
-                if line != b"\n":
+                if not line.startswith(b"\n"):
                     sentence = line.decode(errors="replace").strip() or "A worker ended while it started."
                     sys.stderr.write(f"glancetui: {sentence}\n")
                     return False
         return True
 
     def _announce(self) -> None:
-        addresses = ", ".join(listen.url_of(listener) for listener in self._sockets)
-        settings = self._settings
-        sys.stdout.write(
-            f"glancetui is serving on {addresses} (auth {settings.server.auth}, data in {settings.data_dir})\n"
-        )
+        addresses = ", ".join(listen.url_of(listener, self._role.scheme) for listener in self._sockets)
+        sys.stdout.write(f"glancetui is serving on {addresses} ({self._role.what})\n")
         sys.stdout.flush()
 
     # -- watch -------------------------------------------------------------------------------------------------------
@@ -178,12 +245,13 @@ class Supervisor:
             if number == signal.SIGHUP:
                 self._on_hangup()
             self._reap()
+            self._end_silent()
             self._restart_due()
 
     def _patience(self) -> float:
         """Seconds until something is due that no signal announces."""
         now = time.monotonic()
-        return max(0.0, min([60.0, *(at - now for at in self._restart_at)]))
+        return max(0.0, min([self._watch.interval or 60.0, *(at - now for at in self._restart_at)]))
 
     def _on_hangup(self) -> None:
         log.info("SIGHUP: workers read policy and logging again.")
@@ -198,11 +266,20 @@ class Supervisor:
             child = self._children.pop(pid, None)
             if child is None:
                 continue
+            self._watch.forget(child.ready)
             os.close(child.ready)
             lived = time.monotonic() - child.started
             self._delay = 0.0 if lived > SHORT_LIFE else min(LONGEST_DELAY, max(0.5, self._delay * 2))
             log.error("Worker %d ended (%s); another starts in %.1f s.", pid, _ending(status), self._delay)
             self._restart_at.append(time.monotonic() + self._delay)
+
+    def _end_silent(self) -> None:
+        """Kills workers whose event loop stands still; `_reap` then replaces them."""
+        silent = self._watch.silent([child.ready for child in self._children.values()])
+        for child in self._children.values():
+            if child.ready in silent:
+                log.error("Worker %d has not answered for %g s and is killed.", child.pid, self._watch.patience)
+                os.kill(child.pid, signal.SIGKILL)
 
     def _restart_due(self) -> None:
         now = time.monotonic()
@@ -217,7 +294,8 @@ class Supervisor:
         log.info("Stopping: running requests have %g s.", self._settings.server.drain_seconds)
         listen.close(self._sockets)
         self._kill(signal.SIGTERM)
-        deadline = time.monotonic() + self._settings.server.drain_seconds + GRACE
+        since = time.monotonic()
+        deadline = since + self._settings.server.drain_seconds + GRACE
         clean = True
         while self._children:
             for pid, status in _ended():
@@ -226,7 +304,9 @@ class Supervisor:
             if not self._children:
                 break
             received = signal.sigtimedwait(SIGNALS, max(0.0, deadline - time.monotonic()))
-            if received is None or received.si_signo in (signal.SIGTERM, signal.SIGINT):
+            if received is None or (
+                received.si_signo in (signal.SIGTERM, signal.SIGINT) and time.monotonic() - since > ECHO
+            ):
                 log.warning("Workers that still run are killed.")
                 self._kill(signal.SIGKILL)
                 clean = False

@@ -14,8 +14,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from glancetui.images.properties import HIDDEN
-from glancetui.model import Image, ImageLocation, Member
+from glancetui.model import Image, ImageLocation, ImageStatus, Member
 
+DEACTIVATED = ImageStatus.DEACTIVATED.value
 encode = msgspec.json.Encoder().encode
 
 
@@ -27,6 +28,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     locations: bool = False
     direct_url: bool = False
     stores: bool = False
+    admin: bool = False  # also sees where deactivated images lie
     weights: Mapping[str, int] = {}
 
 
@@ -109,7 +111,7 @@ def image_json(image: Image, view: View) -> bytes:
             address,
             address + "/file",
             "/v2/schemas/image",
-            _stores(image) if view.stores else UNSET,
+            _stores(image) if view.stores and (view.admin or image.status != DEACTIVATED) else UNSET,
         )
     )
     properties = _properties(image.properties, view.nullable) if image.properties else None

@@ -7,7 +7,6 @@ import contextlib
 import functools
 import logging
 import os
-import resource
 import signal
 import socket
 import time
@@ -24,8 +23,10 @@ from glancetui.errors import GlancetuiError
 from glancetui.server import records
 from glancetui.server.app import Application
 from glancetui.server.build import Service, build
+from glancetui.server.heartbeat import Heart
 from glancetui.server.limits import WireLimits
 from glancetui.server.protocol import ServiceProtocol
+from glancetui.server.starting import raise_file_limit, say
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +39,11 @@ CUT_SECONDS = 3.0  # what uploads that were cut at the end of the drain get to u
 class Worker:
     """Serves on `sockets` until SIGTERM, or until `lifeline` shows that the supervisor is gone."""
 
-    def __init__(self, settings: Settings, sockets: Sequence[socket.socket], lifeline: int, reload: Reload) -> None:
+    def __init__(
+        self, settings: Settings, sockets: Sequence[socket.socket], lifeline: int, reload: Reload, heart: Heart
+    ) -> None:
         self._settings = settings
+        self._heart = heart
         self._sockets = sockets
         self._lifeline = lifeline
         self._reload = reload
@@ -99,6 +103,7 @@ class Worker:
                 await asyncio.wait_for(self._stop.wait(), TICK_SECONDS)
 
     def _tick(self) -> None:
+        self._heart.beat()
         self._refresh_date()
         now = time.monotonic()
         for connection in tuple(self._connections()):
@@ -132,36 +137,22 @@ class Worker:
 
 
 def serve(settings: Settings, sockets: Sequence[socket.socket], ready: int, lifeline: int, reload: Reload) -> int:
-    """Run in the forked process. Writes a line to the descriptor `ready`: empty once it answers, else what is wrong."""
+    """Run in the forked process. Writes a line to the descriptor `ready`: empty once it answers, else what is wrong.
+    Then it goes on to say there that it still does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGCHLD})
     raise_file_limit()
     try:
-        uvloop.run(Worker(settings, sockets, lifeline, reload).run(lambda: _say(ready, "")))
+        uvloop.run(Worker(settings, sockets, lifeline, reload, Heart(ready)).run(lambda: say(ready, "")))
     except GlancetuiError as error:
         log.critical("%s", error)
-        _say(ready, str(error))
+        say(ready, str(error))
         return 1
     except Exception as error:
         log.exception("The worker failed.")
-        _say(ready, f"The worker failed: {error!r}. The log says more.")
+        say(ready, f"The worker failed: {error!r}. The log says more.")
         return 1
     return 0
-
-
-def raise_file_limit() -> None:
-    """Each connection is a descriptor, and a transfer one or two more; the soft limit is often only 1024."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 1 << 16 if hard == resource.RLIM_INFINITY else hard
-    if soft < wanted:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _say(ready: int, line: str) -> None:
-    with contextlib.suppress(OSError):  # told already, or nobody listens
-        os.write(ready, line.replace("\n", " ").encode() + b"\n")
-        os.close(ready)
 
 
 def _follow_supervisor() -> None:

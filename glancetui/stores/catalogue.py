@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Protocol, cast
 
@@ -10,6 +11,9 @@ from glancetui.config.settings import Settings, StoreSettings
 from glancetui.errors import BadRequest, ConfigError, StoreUnavailable
 from glancetui.model import ImageLocation, Location
 from glancetui.stores.driver import Driver
+from glancetui.stores.undriven import UndrivenStore
+
+log = logging.getLogger(__name__)
 
 RESERVED = "os_glance_"  # Glance's staging and tasks folders are stores to it; no client may name them
 
@@ -35,13 +39,21 @@ class Catalogue:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Catalogue:
-        """Opens every store. Raises ConfigError for a kind that there is no driver for, or settings it cannot use."""
+        """Opens every store. Raises ConfigError for a default store without driver, or settings a driver cannot use."""
         drivers: dict[str, Driver] = {}
         for store in settings.stores:
             if store.id in drivers:
                 raise ConfigError(f"Two stores have the id {store.id}. Rename one of them.")
-            if not is_reserved(store.id):
+            if is_reserved(store.id):
+                continue
+            if store.kind in KINDS or store.id == settings.default_store:
                 drivers[store.id] = open_driver(store)
+            else:
+                drivers[store.id] = UndrivenStore(store)
+                log.warning(
+                    "Store %s is of kind %s, which this version has no driver for: images are listed, not served.",
+                    store.id, store.kind,
+                )  # fmt: skip
         return cls(drivers, settings.default_store)
 
     def __getitem__(self, store_id: str) -> Driver:

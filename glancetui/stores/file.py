@@ -33,6 +33,7 @@ from glancetui.errors import (
 from glancetui.model import Capacity, Health, Location, StoredObject
 from glancetui.stores.driver import CHUNK, Capabilities, Writer
 from glancetui.stores.folder import OPEN_OBJECT, Folder, prepare_folder
+from glancetui.stores.writeback import start_writing
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,9 @@ NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EM
 # Bytes after which the kernel is asked to start writing. For 1 GiB the fsync at the end then takes 0.03 s instead of
 # 0.6. Smaller steps made the writing itself slower; allocating the file beforehand gained nothing measurable.
 WRITE_BACK = 32 << 20
+# Bytes of one write. The kernel takes memory for a write in pages as large as the write: those of 2 MiB are what a
+# virtual machine gives back to its host when they are free, and to get them again costs five times the writing.
+WRITE = 512 << 10
 HOLE = 64 << 10  # bytes; zero blocks of this size and alignment become holes
 ZEROS = bytes(HOLE)
 
@@ -356,13 +360,12 @@ class FileWriter:
 
     def _append(self, view: memoryview) -> None:
         while len(view):  # a disk that fills up takes a part first
-            written = os.pwrite(self._file, view, self._size)
+            written = os.pwrite(self._file, view[:WRITE], self._size)
             self._size += written
             view = view[written:]
 
     def _start_writing_back(self) -> None:
-        # Of pages that are still dirty the advice drops none; it starts writing them, and returns at once.
-        os.posix_fadvise(self._file, self._written_back, self._size - self._written_back, os.POSIX_FADV_DONTNEED)
+        start_writing(self._file, self._written_back, self._size - self._written_back)
         self._written_back = self._size
 
     def commit(self) -> Location:

@@ -5,21 +5,29 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Sequence
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
+from rich.text import Text
 from textual.app import App
 from textual.binding import Binding
+from textual.filter import LineFilter
 
 from glancetui.errors import GlancetuiError
 from glancetui.tui import themes
 from glancetui.tui.actions import Keymap
 from glancetui.tui.desk import Desk
+from glancetui.tui.figures import now
 from glancetui.tui.glyphs import fitting
 from glancetui.tui.palette import Palette
 from glancetui.tui.ports import Service
 from glancetui.tui.session import Session
-from glancetui.tui.settings import Settings
+from glancetui.tui.settings import Settings, state_folder
+from glancetui.tui.widgets.plain import AsciiOnly
 
 
 class Opener(Protocol):
@@ -32,11 +40,28 @@ class Opener(Protocol):
     def is_private(self) -> bool:
         """The endpoint is a service that ends with this program."""
 
+    def clouds(self) -> Sequence[str]:
+        """The names that `choose` takes. Raises ConfigError."""
+
+    def choose(self, name: str) -> None:
+        """What is opened next."""
+
     def endpoint_arguments(self) -> Sequence[str]:
         """The flags that lead a command to the same endpoint."""
 
 
+SWITCH_SECONDS = 0.0005  # after which a thread that reads an answer gives way to a key; Python waits ten times that
 INTERRUPT_TWICE = 2.0  # seconds within which a second ctrl+c quits
+
+
+def keep_trace(error: Exception) -> Path:
+    """The file that holds it, readable by its owner only."""
+    path = state_folder() / "crash.log"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("a", encoding="utf-8") as file:
+        path.chmod(0o600)
+        file.write(f"{now():%Y-%m-%d %H:%M:%S}Z\n{''.join(traceback.format_exception(error))}\n")
+    return path
 
 
 class GlanceApp(App[int], inherit_bindings=False):
@@ -73,13 +98,17 @@ class GlanceApp(App[int], inherit_bindings=False):
         if not self.settings.motion:
             self.animation_level = "none"
         glyphs = fitting(self.settings.ascii)
+        self._plain = [AsciiOnly()] if glyphs.ascii_only else []
         self.session = Session(self.settings, glyphs, lambda: self.palette, read_only=read_only)
         self.keymap = Keymap(self.settings.keys)
         self.desk = Desk(self.session, self.keymap)
         self.session.endpoint_arguments = opener.endpoint_arguments
-        self._opener = opener
+        self.opener = opener
         self._complaints = complaints
         self._interrupted_at = -INTERRUPT_TWICE
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), *self._plain]
 
     def get_css_variables(self) -> dict[str, str]:
         variables = super().get_css_variables()
@@ -95,12 +124,32 @@ class GlanceApp(App[int], inherit_bindings=False):
         return self.desk
 
     def on_mount(self) -> None:
+        sys.setswitchinterval(SWITCH_SECONDS)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.exit, 128 + number)  # leave in order: the terminal is put back
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+            self._leave_in_order_on(loop, number)
         for complaint in self._complaints:
             self.desk.say(complaint, "warning", seconds=10)
         self.call_after_refresh(self._connect)
+
+    def _leave_in_order_on(self, loop: asyncio.AbstractEventLoop, number: signal.Signals) -> None:
+        loop.add_signal_handler(number, self.exit, 128 + number)  # so that the terminal is put back
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """The terminal is another program's, such as an editor's, which runs inside. Raises SuspendNotSupported.
+
+        ctrl+c reaches every process of a terminal; meanwhile it is not for this one. A handler of Python's own is not
+        inherited by that program, as ignoring would be.
+        """
+        loop = asyncio.get_running_loop()
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, lambda *_: None)
+        try:
+            with self.suspend():
+                yield
+        finally:
+            self._leave_in_order_on(loop, signal.SIGINT)
 
     def _connect(self) -> None:
         self.run_worker(self._open(), group="connect", exclusive=True, exit_on_error=False)
@@ -113,16 +162,33 @@ class GlanceApp(App[int], inherit_bindings=False):
 
         while session.service is None:
             try:
-                service = await session.pool.run(self._opener, note)
+                service = await session.pool.run(self.opener, note)
                 session.about = await session.pool.run(service.about)
             except GlancetuiError as error:
                 self._starting("")
                 self.desk.failed(error)
                 await asyncio.sleep(max(0.1, session.connection.due - session.clock()))
                 continue
-            session.service, session.private = service, self._opener.is_private
+            session.service, session.private = service, self.opener.is_private
         self._starting("")
         self.desk.connected()
+
+    def switch(self, cloud: str) -> None:
+        """Leave this endpoint, however dead it is, for that of another cloud."""
+        self.workers.cancel_group(self, "connect")
+        self.opener.choose(cloud)
+        self.session.leave()
+        self.desk.disconnected()
+        self._connect()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A defect: the terminal is put back, a sentence says so, and the trace goes to a file."""
+        if self.is_headless:
+            super()._handle_exception(error)  # a test wants to see it
+            return
+        self._return_code = 1
+        path = keep_trace(error)
+        self.panic(Text(f"glancetui ended by a defect of its own: {type(error).__name__}. {path} tells where it was."))
 
     def _starting(self, sentence: str) -> None:
         self.session.starting = sentence

@@ -135,3 +135,19 @@ IMAGE_COLUMNS: tuple[Column[RemoteImage], ...] = (
     Column(key="stores", title="STORES", width=10, spare=True, cell=_stores),
     Column(key="hash", title="HASH", width=12, spare=True, cell=_hash),
 )
+BY_KEY = {column.key: column for column in IMAGE_COLUMNS}
+PROPERTY = "prop."
+
+
+def column_of(key: str) -> Column[RemoteImage] | None:
+    """A column by its key, or of any property by `prop.NAME`; None: there is none."""
+    if key in BY_KEY:
+        return BY_KEY[key]
+    name = key.removeprefix(PROPERTY)
+    if not key.startswith(PROPERTY) or not name:
+        return None
+
+    def cell(image: RemoteImage, scene: Scene) -> Cell:  # noqa: ARG001
+        return Cell(clean(image.properties.get(name) or figures.UNKNOWN), "soft")
+
+    return Column(key=key, title=clean(name).upper(), width=max(8, min(20, len(name))), cell=cell)

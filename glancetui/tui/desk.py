@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from rich.text import Text
 from textual import events, on, work
@@ -10,9 +11,10 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 
-from glancetui.client.text import clean, cut
-from glancetui.client.values import RemoteImage
-from glancetui.errors import GlancetuiError
+from glancetui.client.problems import Unreachable
+from glancetui.client.text import cells, clean, cut
+from glancetui.client.values import Part, RemoteImage
+from glancetui.errors import GlancetuiError, Unavailable
 from glancetui.tui.actions import BY_ID, VIEWS, Action, Keymap, of_view
 from glancetui.tui.figures import ago
 from glancetui.tui.publication import Publication
@@ -30,6 +32,8 @@ from glancetui.tui.widgets.line import Line
 from glancetui.tui.widgets.prompt import Prompt
 
 LEAST = (80, 24)
+RECENT = 50
+TALLY = 22  # cells that are enough for most tallies
 LAST_SECONDS = 0.3  # that a cancelled transfer gets to tidy up when the program is left
 CLIPBOARD_BYTES = 74_994  # what OSC 52 carries through common terminals
 
@@ -41,9 +45,10 @@ class Desk(Screen[None], inherit_bindings=False):
     Desk > #views { height: 1fr; }
     Desk > #views > View { display: none; }
     Desk > #views > View.current { display: block; }
-    Desk > #bottom { height: 1; }
-    Desk > #bottom.prompting > #chips { display: none; }
-    Desk #chips { background: $bar; }
+    Desk > #bottom { height: 1; layout: horizontal; }
+    Desk > #bottom.prompting > Line { display: none; }
+    Desk #chips { background: $bar; width: 1fr; }
+    Desk #tally { background: $bar; width: 0; }
     Desk > #small { display: none; }
     Desk.small > * { display: none; }
     Desk.small > #small { display: block; }
@@ -63,7 +68,10 @@ class Desk(Screen[None], inherit_bindings=False):
         self.path = ["images"]
         self.last_path = ["dashboard"]
         self.prompt = Prompt()
+        self.tally = Line(self._tally, id="tally")  # apart: with each step of the cursor this alone is painted
         self._asking = False
+        self._tally_room = 0
+        self.recent: dict[str, RemoteImage] = {}  # images that were opened, the latest first
 
     def compose(self) -> ComposeResult:
         yield Line(lambda width: chrome.header(self.session, width), id="header")
@@ -72,6 +80,7 @@ class Desk(Screen[None], inherit_bindings=False):
             yield self.images
         with Container(id="bottom"):
             yield Line(self._chips, id="chips")
+            yield self.tally
             yield self.prompt
         yield Line(self._footer, id="footer")
         yield Line(self._too_small, id="small")
@@ -102,6 +111,18 @@ class Desk(Screen[None], inherit_bindings=False):
 
     def _chips(self, width: int) -> Text:
         return self.view.chips(width)
+
+    def _tally(self, width: int) -> Text:
+        shown = cut(self.view.tally(), width - 1)
+        return Text(" " * (width - 1 - cells(shown)) + shown, self.session.palette().ink, no_wrap=True, end="")
+
+    def _make_room(self) -> None:
+        """For the tally: as a rule the same, so that the line is not laid out anew for each."""
+        shown = self.view.tally()
+        wanted = max(TALLY, cells(shown) + 2) if shown else 0
+        if wanted != self._tally_room:
+            self._tally_room = wanted
+            self.tally.styles.width = wanted
 
     def _footer(self, width: int) -> Text:
         if self.prompt.is_open:
@@ -134,13 +155,15 @@ class Desk(Screen[None], inherit_bindings=False):
         self.redraw_lines()
 
     def redraw_lines(self) -> None:
+        self._make_room()
         for line in self.query(Line):
             line.refresh()
 
     @on(View.Changed)
     def lines_changed(self) -> None:
         """Draw again what looks different now of the lines around the view."""
-        for name in ("#chips", "#crumbs", "#footer"):
+        self._make_room()
+        for name in ("#chips", "#tally", "#crumbs", "#footer"):
             self.query_one(name, Line).refresh_if_changed()
 
     # Views
@@ -159,6 +182,9 @@ class Desk(Screen[None], inherit_bindings=False):
         self._show(path)
 
     def open_image(self, image: RemoteImage) -> None:
+        self.recent = {image.id: image} | {key: kept for key, kept in self.recent.items() if key != image.id}
+        while len(self.recent) > RECENT:
+            self.recent.popitem()
         self.image.show_image(image)
         self.go("images", "image")
 
@@ -175,9 +201,9 @@ class Desk(Screen[None], inherit_bindings=False):
             self.image.replaced(image)
         self.session.connection.hurry(self.session.clock())
 
-    def images_deleted(self, image_ids: Sequence[str]) -> None:
-        self.images.forget(image_ids)
-        if self.image.image is not None and self.image.image.id in image_ids and "image" in self.path:
+    def image_deleted(self, image_id: str) -> None:
+        self.images.forget(image_id)
+        if self.image.image is not None and self.image.image.id == image_id and "image" in self.path:
             self.image.gone = True
             self.go("images")
         self.session.connection.hurry(self.session.clock())
@@ -196,7 +222,8 @@ class Desk(Screen[None], inherit_bindings=False):
 
     def _tick(self) -> None:
         self.view.tick()
-        for name in ("#header", "#chips", "#crumbs"):
+        self._make_room()
+        for name in ("#header", "#chips", "#tally", "#crumbs"):
             self.query_one(name, Line).refresh_if_changed()
 
     def _pulse(self) -> None:
@@ -207,17 +234,30 @@ class Desk(Screen[None], inherit_bindings=False):
 
     @work(exclusive=False, group="poll", exit_on_error=False)
     async def _poll(self) -> None:
-        session = self.session
+        session, connection = self.session, self.session.connection
         try:
             asked = await self.view.poll()
             if not asked and session.service is not None:
                 session.about = await session.pool.run(session.service.about)
         except GlancetuiError as error:
-            self.failed(error)
+            parts = await self._parts(error)
+            if connection is session.connection:  # else it is of an endpoint that was left meanwhile
+                self.failed(error, parts)
         else:
-            self.answered()
+            if connection is session.connection:
+                self.answered()
         finally:
             self._asking = False
+
+    async def _parts(self, error: GlancetuiError) -> Sequence[Part]:
+        """Which part of it is down, if an endpoint that answers 503 can tell."""
+        service = self.session.service
+        if service is None or not isinstance(error, Unavailable) or isinstance(error, Unreachable):
+            return ()
+        try:
+            return await self.session.pool.run(service.parts)
+        except GlancetuiError:
+            return ()  # then its 503 says all that is known
 
     def answered(self) -> None:
         troubled = self.session.connection.troubled
@@ -225,13 +265,23 @@ class Desk(Screen[None], inherit_bindings=False):
         if troubled:
             self.redraw_lines()
 
-    def failed(self, error: Exception) -> None:
-        self.session.connection.failed(error, self.session.clock())
+    def failed(self, error: Exception, parts: Sequence[Part] | None = None) -> None:
+        self.session.connection.failed(error, self.session.clock(), parts)
         self.redraw_lines()
 
     @on(View.Failed)
     def _view_failed(self, message: View.Failed) -> None:
+        """Told at once; which part it is, the next round of asking finds out."""
         self.failed(message.error)
+
+    def disconnected(self) -> None:
+        """The session leaves its endpoint for another; transfers go on under theirs."""
+        for view in self.views.values():
+            view.disconnected()
+        self.recent.clear()
+        if self.path[0] == "images":
+            self.go("images")
+        self.redraw_lines()
 
     def connected(self) -> None:
         """The session has its endpoint."""
@@ -243,7 +293,10 @@ class Desk(Screen[None], inherit_bindings=False):
     # Keys
 
     async def on_key(self, event: events.Key) -> None:
+        if self.app.screen is not self:
+            return  # it was on its way when a box opened: it is no answer to the box, and must not act below it
         if self.prompt.is_open:
+            await self.prompt.take(event)
             return
         pressed = event.character if event.is_printable and event.character and event.character != " " else event.key
         action = self.keymap.find(pressed, self.view.name_of_view)
@@ -277,6 +330,9 @@ class Desk(Screen[None], inherit_bindings=False):
     def say(self, sentence: str, severity: str = "information", seconds: float = 4) -> None:
         """A toast, kept in the log too."""
         self.session.note(sentence, severity)
+        self.toast(sentence, severity, seconds)
+
+    def toast(self, sentence: str, severity: str, seconds: float) -> None:
         level = "information" if severity == "information" else "warning" if severity == "warning" else "error"
         self.app.notify(sentence, severity=level, timeout=seconds, markup=False)  # type: ignore[arg-type]  # a literal
 
@@ -289,6 +345,7 @@ class Desk(Screen[None], inherit_bindings=False):
 
     def _stop_asking(self) -> None:
         self.query_one("#bottom").remove_class("prompting")
+        self.query_one("#footer", Line).refresh()
         self.view.shown()
 
     @on(Prompt.Typed)
@@ -316,17 +373,19 @@ class Desk(Screen[None], inherit_bindings=False):
 
     def _filter(self, typed: str) -> bool:
         view = self.view
-        return view.try_filter(typed) if isinstance(view, ImagesView | RawView) else True
+        return view.try_filter(typed, self.prompt.before) if isinstance(view, ImagesView | RawView) else True
 
     def _commands(self) -> list[str]:
+        from glancetui.tui.commands import COMMANDS
+
         here = [action.spoken for action in of_view(self.view.name_of_view) if not action.id.startswith("view.")]
-        return [name for _, name, _ in VIEWS] + sorted(here)
+        return [name for _, name, _ in VIEWS] + sorted({*here, *COMMANDS})
 
     def _complete(self, typed: str) -> list[str]:
         return [name for name in self._commands() if name.startswith(typed)]
 
     def command(self, line: str) -> None:
-        """`:VIEW [/FILTER]`, `:ACTION`, `:sort KEY [asc|desc]`, `:set theme=NAME`."""
+        """What was typed after `:`."""
         from glancetui.tui.commands import run
 
         run(self, line)
@@ -336,7 +395,20 @@ class Desk(Screen[None], inherit_bindings=False):
     def act_command(self) -> None:
         self.ask(":")
 
+    def act_find(self) -> None:
+        from glancetui.tui.boxes.base import given
+        from glancetui.tui.boxes.find import Find
+        from glancetui.tui.finding import choices, take
+
+        self.app.push_screen(Find(choices(self)), given(partial(take, self)))
+
     def act_back(self) -> None:
+        if any(toast.severity == "error" for toast in self.app._notifications):  # Textual shows them, and tells nobody
+            self.app.clear_notifications()
+            return
+        if self.session.run is not None:
+            self.session.run.stopped = True
+            return
         if self.view.back():
             return
         if len(self.path) > 1:
@@ -399,7 +471,7 @@ class Desk(Screen[None], inherit_bindings=False):
             if any(getattr(image, name) != value for name, value in change.left.items()):
                 self.say(f"Not undone ({change.sentence}): it was changed since.", "warning")
                 return
-            fresh = await session.pool.run(service.set, change.image_id, change.back)
+            fresh = await session.pool.run(service.patch, image, change.back)
         except GlancetuiError as error:
             self.say(f"Not undone ({change.sentence}): {error}", "error", seconds=60)
             return

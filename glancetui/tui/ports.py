@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from glancetui.client.values import RemoteImage, RemoteMember
+from glancetui.client.values import Part, RemoteImage, RemoteMember
 
 SORTABLE = ("name", "status", "disk_format", "container_format", "size", "created_at", "updated_at", "id")
 
@@ -70,11 +70,27 @@ class Service(Protocol):
 
     def members(self, image_id: str) -> Sequence[RemoteMember]: ...
 
-    def set(self, image_id: str, changes: Mapping[str, object], etag: str | None = None) -> RemoteImage:
-        """Set attributes, such as {"protected": True}. With `etag`, only if the image is still that one: else Stale."""
+    def parts(self) -> Sequence[Part]:
+        """What the endpoint says of its own parts; empty where it says nothing."""
 
-    def delete(self, image_id: str) -> None: ...
+    # Changes are made to the image as it was `seen`; to one that has changed since, none is. Each may raise Stale.
 
-    def deactivate(self, image_id: str) -> None: ...
+    def patch(self, seen: RemoteImage, operations: Sequence[Mapping[str, object]]) -> RemoteImage:
+        """Apply JSON-patch operations, all or none."""
 
-    def reactivate(self, image_id: str) -> None: ...
+    def delete(self, seen: RemoteImage) -> None: ...
+
+    def deactivate(self, seen: RemoteImage) -> None: ...
+
+    def reactivate(self, seen: RemoteImage) -> None: ...
+
+    # Members are no part of an image's document: these look at nothing before.
+
+    def add_member(self, image_id: str, project: str) -> None: ...
+
+    def remove_member(self, image_id: str, project: str) -> None: ...
+
+
+def setting(changes: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
+    """The operations that set attributes, such as {"protected": True}."""
+    return [{"op": "replace", "path": f"/{name}", "value": value} for name, value in changes.items()]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from glancetui.client.edit import Draft
+
 
 class Publication(msgspec.Struct, frozen=True, kw_only=True):
     """A file, and the image that it shall be."""
@@ -19,6 +21,19 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     min_ram: int = 0  # MiB
     tags: tuple[str, ...] = ()
     properties: tuple[tuple[str, str], ...] = ()
+    image_id: str | None = None  # the image that an attempt before this one left without data, to go on with
+
+    def draft(self) -> Draft:
+        """What the image shall be."""
+        same = {name: getattr(self, name) for name in ("visibility", "protected", "min_disk", "min_ram")}
+        return Draft(
+            name=self.name or None,
+            disk_format=self.disk_format or None,
+            container_format=self.container_format or None,
+            tags=tuple(sorted(set(self.tags))),
+            properties=dict(sorted(self.properties)),
+            **same,
+        )
 
     def arguments(self) -> tuple[str, ...]:
         """The command that does it, without `glancetui` in front and the name behind."""

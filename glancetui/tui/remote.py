@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from glancetui.client.cancel import CancelToken
 from glancetui.client.client import Client
 from glancetui.client.query import ImageQuery, SortKey, in_order
-from glancetui.client.values import RemoteImage, RemoteMember
+from glancetui.client.values import Part, RemoteImage, RemoteMember
 from glancetui.tui.ports import About, Listing, Query
 
 
@@ -63,15 +63,27 @@ class RemoteService:
     def members(self, image_id: str) -> Sequence[RemoteMember]:
         return self._client.members(image_id, self._token)
 
-    def set(self, image_id: str, changes: Mapping[str, object], etag: str | None = None) -> RemoteImage:
-        operations = [{"op": "replace", "path": f"/{name}", "value": value} for name, value in changes.items()]
-        return self._client.patch(image_id, operations, etag=etag, token=self._token)
+    def parts(self) -> Sequence[Part]:
+        return self._client.parts(self._token)
 
-    def delete(self, image_id: str) -> None:
-        self._client.delete(image_id, self._token)
+    def patch(self, seen: RemoteImage, operations: Sequence[Mapping[str, object]]) -> RemoteImage:
+        return self._client.patch(seen.id, operations, etag=self._still(seen), token=self._token)
 
-    def deactivate(self, image_id: str) -> None:
-        self._client.deactivate(image_id, self._token)
+    def delete(self, seen: RemoteImage) -> None:
+        self._client.delete(seen.id, self._token, etag=self._still(seen))
 
-    def reactivate(self, image_id: str) -> None:
-        self._client.reactivate(image_id, self._token)
+    def deactivate(self, seen: RemoteImage) -> None:
+        self._client.deactivate(seen.id, self._token, etag=self._still(seen))
+
+    def reactivate(self, seen: RemoteImage) -> None:
+        self._client.reactivate(seen.id, self._token, etag=self._still(seen))
+
+    def _still(self, seen: RemoteImage) -> str | None:
+        """The ETag under which the image is still as it was seen. Raises Stale."""
+        return self._client.unchanged(seen, self._token).etag
+
+    def add_member(self, image_id: str, project: str) -> None:
+        self._client.add_member(image_id, project, self._token)
+
+    def remove_member(self, image_id: str, project: str) -> None:
+        self._client.remove_member(image_id, project, self._token)

@@ -15,6 +15,7 @@ from glancetui.tui.glyphs import Glyphs
 from glancetui.tui.palette import Palette
 from glancetui.tui.pool import Pool
 from glancetui.tui.ports import About, Service
+from glancetui.tui.run import Run
 from glancetui.tui.settings import Settings
 from glancetui.tui.transfers import Queue
 from glancetui.tui.undo import History
@@ -51,6 +52,7 @@ class Session:
         self.starting = ""  # what is being waited for before the endpoint answers
         self.notices: list[Notice] = []
         self.history = History()
+        self.run: Run | None = None  # an act on several images that goes on now
         self.transfers = Queue(settings.transfers, clock)
         self.endpoint_arguments: Callable[[], Sequence[str]] = tuple  # flags that lead a command to this endpoint
         self.reasons: dict[str, str] = {}  # image id → why its last upload from here failed
@@ -61,6 +63,20 @@ class Session:
     def note(self, sentence: str, severity: str = "information") -> None:
         self.notices.append(Notice(self.wall(), sentence, severity))
         del self.notices[:-NOTICES_KEPT]
+
+    @property
+    def cloud(self) -> str:
+        return self.about.cloud if self.about else ""
+
+    def leave(self) -> None:
+        """Forget the endpoint and all that was said of it; transfers keep theirs."""
+        if self.service is not None:
+            self.service.cancel()
+        if self.run is not None:
+            self.run.stopped = True
+        self.service = self.about = None
+        self.connection = Connection()
+        self.history, self.reasons = History(), {}
 
     @property
     def endpoint(self) -> str:

@@ -78,6 +78,10 @@ class ImageSource:
     def connect(self, service: Service) -> None:
         self._service = service
 
+    def disconnect(self) -> None:
+        """There is no endpoint now: nothing is asked until there is another."""
+        self._service = None
+
     def show(self, query: Query, matches: Predicate | None = None, *, backwards: bool = False) -> None:
         """Begin another ordering; answers to questions about the old one will be dropped."""
         self.query, self.matches, self.backwards = query, matches, backwards
@@ -100,7 +104,7 @@ class ImageSource:
         """Read what is missing of the rows `first` to `last`; either may lie beyond what is known. Raises."""
         low, high = sorted((self._turn(first), self._turn(last)))
         rows = self.rows
-        while rows is self.rows and not self.paused:
+        while self._service is not None and rows is self.rows and not self.paused:
             numbers = [number for number in rows.missing(low, high) if number not in self._asking]
             if not numbers:
                 break

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -38,6 +38,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     operand: str
     total: int | None  # bytes, as far as it is known before
     image_id: str | None = None
+    endpoint: tuple[str, ...] = ()  # flags that lead a command to the endpoint it was asked for, whichever is open then
 
 
 class Report(msgspec.Struct):
@@ -110,10 +111,10 @@ class Transfer:
 
     # Running
 
-    def start(self, endpoint: Sequence[str], environment: Mapping[str, str]) -> None:
+    def start(self, environment: Mapping[str, str]) -> None:
         """Blocks for the fork: call it off the loop."""
         self._folder = Path(tempfile.mkdtemp(prefix="glancetui-transfer-"))
-        flags = ("--progress-json", "-f", "json", *endpoint)
+        flags = ("--progress-json", "-f", "json", *self.order.endpoint)
         command = [sys.executable, "-m", "glancetui", *self.order.arguments, *flags, "--", self.order.operand]
         with (self._folder / "progress").open("wb") as progress, (self._folder / "answer").open("wb") as answer:
             self._process = subprocess.Popen(

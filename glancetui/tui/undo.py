@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -16,7 +16,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     sentence: str  # "hidden: ubuntu-24.04"
     image_id: str
-    back: Mapping[str, object]  # what to set to undo it
+    back: Sequence[Mapping[str, object]]  # the JSON-patch operations that undo it
     left: Mapping[str, object]  # the same attributes as this change left them
 
 

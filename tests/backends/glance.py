@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -22,7 +23,12 @@ from tests.backends.processes import CannotStart, free_port, process, wait_until
 #: that several projects can be had without a Keystone.
 HEADERS = "headers"
 _PIPELINE = "cors http_proxy_to_wsgi versionnegotiation context cache cachemanage rootapp"
-_COMPOSITE = "[composite:glance-api-headers]\npaste.composite_factory = glance.api:root_app_factory\n/: api\n/healthcheck: healthcheck\n"
+_COMPOSITE = """\
+[composite:glance-api-headers]
+paste.composite_factory = glance.api:root_app_factory
+/: api
+/healthcheck: healthcheck
+"""
 
 #: The file that distributions install beside the configuration; the package on PyPI has none.
 SCHEMA = {
@@ -78,6 +84,10 @@ class Glance:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def url_of_database(self) -> str:
+        return self.connection or f"sqlite:///{self.folder}/glance.sqlite"
+
+    @property
     def conf(self) -> Path:
         return self.folder / "etc" / "glance-api.conf"
 
@@ -88,7 +98,7 @@ class Glance:
         text = CONF.format(
             folder=self.folder,
             port=self.port,
-            connection=self.connection or f"sqlite:///{self.folder}/glance.sqlite",
+            connection=self.url_of_database,
             flavor=self.flavor,
             strict=str(self.flavor == HEADERS).lower(),
             default=default,
@@ -102,6 +112,14 @@ class Glance:
         (self.folder / "etc" / "glance-api-paste.ini").write_text(
             _COMPOSITE + paste.replace(line, f"{line}{HEADERS} = {_PIPELINE}\n")
         )
+
+    def load_metadefs(self, most: int = 4) -> None:
+        """Some of the definitions that Glance ships."""
+        folder = self.folder / "etc" / "metadefs"
+        folder.mkdir(exist_ok=True)
+        for file in sorted((self.venv / "etc/glance/metadefs").glob("*.json"))[:most]:
+            shutil.copy(file, folder)
+        self.manage("db_load_metadefs", str(folder))
 
     def manage(self, *arguments: str) -> str:
         """Raises CannotStart."""

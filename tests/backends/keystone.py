@@ -5,18 +5,18 @@ SQLite lets Keystone answer two writers at once with "database is locked", so on
 
 from __future__ import annotations
 
+import json
 import os
-import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.backends.peer import peer_venv
+from tests.backends.processes import free_port, wait_until_serving
 
 SECRET = "keystone-secret-Zq7"
 
@@ -67,11 +67,58 @@ for interface in ("public", "internal", "admin"):
 """
 
 
-@dataclass(frozen=True)
+@dataclass
 class Keystone:
     url: str
-    pid: int
-    projects: dict[str, str]  # user name → project id
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+    projects: dict[str, str] = field(default_factory=dict)  # user name → project id
+
+    def configure(self, expiration: int = 14400) -> None:
+        """Takes effect at the next start. `expiration` of tokens in seconds."""
+        (self.folder / "keystone.conf").write_text(CONF.format(folder=self.folder, expiration=expiration))
+
+    def start(self) -> None:
+        """On the same port and with the same data as before. Raises PeerUnavailable."""
+        venv = peer_venv()
+        conf = str(self.folder / "keystone.conf")
+        environment = {**os.environ, "OS_KEYSTONE_CONFIG_DIR": str(self.folder), "OS_KEYSTONE_CONFIG_FILES": conf}
+        command = [
+            str(venv / "bin/uwsgi"), "--http-socket", self.url.removeprefix("http://").removesuffix("/v3"), "--master",
+            "--processes", "1", "--enable-threads", "--wsgi-file", str(self.folder / "wsgi.py"), "--venv", str(venv),
+            "--die-on-term", "--buffer-size", "65535", "--add-header", "Connection: close",
+        ]  # fmt: skip
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        wait_until_serving(self.url, self.process, self.log)
+
+    def stop(self) -> None:
+        """Idempotent."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(20)
+            self.process = None
+
+    @property
+    def log(self) -> Path:
+        """One line for each request."""
+        return self.folder / "uwsgi.log"
+
+    def token(self, user: str = "admin") -> str:
+        """A new token, for the user's own project."""
+        named = {"name": user, "domain": {"id": "default"}, "password": SECRET}
+        project = {"name": self.project_name(user), "domain": {"id": "default"}}
+        identity = {"methods": ["password"], "password": {"user": named}}
+        body = json.dumps({"auth": {"identity": identity, "scope": {"project": project}}}).encode()
+        request = urllib.request.Request(
+            f"{self.url}/auth/tokens", body, {"Content-Type": "application/json"}, method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return str(answer.headers["X-Subject-Token"])
+
+    @staticmethod
+    def project_name(user: str) -> str:
+        return {"admin": "admin", "glance": "service"}.get(user, f"{user}-project")
 
     def environment(self, user: str = "admin") -> dict[str, str]:
         """What `source openrc` would set for this user."""
@@ -79,7 +126,7 @@ class Keystone:
             "OS_AUTH_URL": self.url,
             "OS_USERNAME": user,
             "OS_PASSWORD": SECRET,
-            "OS_PROJECT_NAME": "admin" if user == "admin" else f"{user}-project",
+            "OS_PROJECT_NAME": self.project_name(user),
             "OS_USER_DOMAIN_NAME": "Default",
             "OS_PROJECT_DOMAIN_NAME": "Default",
             "OS_IDENTITY_API_VERSION": "3",
@@ -99,38 +146,26 @@ class Keystone:
         )
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 @contextmanager
-def running_keystone(folder: Path, expiration: int = 14400) -> Iterator[Keystone]:
-    """Raises PeerUnavailable where it cannot be installed. `expiration` of tokens in seconds."""
+def running_keystone(folder: Path) -> Iterator[Keystone]:
+    """Raises PeerUnavailable where it cannot be installed."""
     venv = peer_venv()
     folder.mkdir(parents=True, exist_ok=True)
     conf, port = folder / "keystone.conf", free_port()
     url = f"http://127.0.0.1:{port}/v3"
-    conf.write_text(CONF.format(folder=folder, expiration=expiration))
+    keystone = Keystone(url, folder)
+    keystone.configure()
     manage(venv, conf, url)
     (folder / "wsgi.py").write_text(
         "from keystone.server.wsgi import initialize_public_application\n"
         "application = initialize_public_application()\n"
     )
-    environment = {**os.environ, "OS_KEYSTONE_CONFIG_DIR": str(folder), "OS_KEYSTONE_CONFIG_FILES": str(conf)}
-    command = [
-        str(venv / "bin/uwsgi"), "--http-socket", f"127.0.0.1:{port}", "--master", "--processes", "1",
-        "--enable-threads", "--wsgi-file", str(folder / "wsgi.py"), "--venv", str(venv), "--die-on-term",
-        "--buffer-size", "65535", "--add-header", "Connection: close",
-    ]  # fmt: skip
-    with (folder / "uwsgi.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
-        wait_until_answers(url, process)
-        yield Keystone(url, process.pid, set_up(venv, url))
+        keystone.start()
+        keystone.projects = set_up(venv, keystone)
+        yield keystone
     finally:
-        process.terminate()
-        process.wait(20)
+        keystone.stop()
 
 
 def manage(venv: Path, conf: Path, url: str) -> None:
@@ -143,8 +178,8 @@ def manage(venv: Path, conf: Path, url: str) -> None:
         run([str(venv / "bin/keystone-manage"), "--config-file", str(conf), *arguments], {})
 
 
-def set_up(venv: Path, url: str) -> dict[str, str]:
-    lines = run([str(venv / "bin/python"), "-c", SETUP], Keystone(url, 0, {}).environment()).splitlines()
+def set_up(venv: Path, keystone: Keystone) -> dict[str, str]:
+    lines = run([str(venv / "bin/python"), "-c", SETUP], keystone.environment()).splitlines()
     return {name: project for name, project, _ in (line.split() for line in lines)}
 
 
@@ -154,17 +189,3 @@ def run(command: list[str], environment: dict[str, str]) -> str:
     )
     assert done.returncode == 0, f"{command[0]}: {done.stderr[-2000:]}"
     return done.stdout
-
-
-def wait_until_answers(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "Keystone ended while starting"
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.1)  # the pause of a poll with a deadline
-    raise AssertionError(f"no answer from {url} within {seconds} s")

@@ -1,5 +1,6 @@
 import json
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -263,3 +264,22 @@ def test_clouds_are_listed_and_checked(glancetui: Glancetui) -> None:
     assert glancetui.run("cloud", "check", "here", at=None).code == 0
     checked = glancetui.run("cloud", "check", "-f", "json", at=None)
     assert (checked.code, [row["state"] == "ok" for row in checked.json]) == (6, [True, False])
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("image list >&-", 0, ""),
+        ("image list 2>&- >/dev/null", 0, ""),
+        ("image create x --file - <&-", 2, "--file - reads the image from stdin, but that is closed"),
+        ("<&- >&-", 2, "there is no terminal here"),
+    ],
+)
+def test_closed_streams_are_no_defect(glancetui: Glancetui, command: str, code: int, said: str) -> None:
+    program = shlex.join(glancetui.command())
+    done = subprocess.run(
+        f"{program} {command}", shell=True, capture_output=True, text=True, check=False, env=glancetui.environment()
+    )
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "defect" not in done.stderr

@@ -355,3 +355,66 @@ def test_a_service_on_a_unix_socket_is_served_like_any_other(glancetui: Glancetu
         assert here.run("image", "create", "u", "--file", str(file)).code == 0
         assert here.run("image", "save", "u", "--file", str(tmp_path / "back")).code == 0
     assert (tmp_path / "back").read_bytes() == DATA
+
+
+def test_a_device_or_a_pipe_is_written_to_and_stays_what_it_is(
+    glancetui: Glancetui, file: Path, tmp_path: Path
+) -> None:
+    image = glancetui.new("--file", str(file))["id"]
+    pipe, back = tmp_path / "pipe", tmp_path / "back"
+    os.mkfifo(pipe)
+    with back.open("wb") as out:
+        reader = subprocess.Popen(["cat", str(pipe)], stdout=out)
+    saved = glancetui.run("image", "save", image, "--file", str(pipe))
+    assert (saved.code, "sha512 verified" in saved.err) == (0, True)
+    assert reader.wait(30) == 0
+    assert back.read_bytes() == DATA
+    assert pipe.is_fifo()
+    assert glancetui.run("image", "save", image, "--file", "/dev/null", "--range", "0-9").code == 0
+    assert glancetui.run("image", "save", image, "--file", "/dev/null").code == 0
+    assert Path("/dev/null").is_char_device()
+    full = glancetui.run("image", "save", image, "--file", "/dev/full")
+    assert (full.code, full.err) == (1, "glancetui: No space left on device.\n")
+    assert Path("/dev/full").is_char_device()
+
+
+def test_a_link_still_points_to_the_file_that_was_saved(glancetui: Glancetui, file: Path, tmp_path: Path) -> None:
+    image = glancetui.new("--file", str(file))["id"]
+    link, target = tmp_path / "link", tmp_path / "target"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    assert glancetui.run("image", "save", image, "--file", str(link)).code == 0
+    assert link.is_symlink()
+    assert target.read_bytes() == DATA
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["save", "{id}", "--file", "{here}"], 2, "{here} is a folder. Name a file in it."),
+        (["save", "{id}", "--file", "{here}/no/x"], 1, "{here}/no/x.part: No such file or directory."),
+        (["create", "x", "--file", "{here}/nope"], 1, "{here}/nope: No such file or directory."),
+        (["create", "x", "--file", "{here}"], 1, "{here}: Is a directory."),
+        (["create", "x", "--min-ram", "-1"], 2, "argument --min-ram: '-1' is no number"),
+        (["list", "--limit", "-1"], 2, "argument --limit/--max-items: '-1' is no number"),
+        (["list", "--page-size", "x"], 2, "argument --page-size: 'x' is no number"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_sentence(
+    glancetui: Glancetui, file: Path, tmp_path: Path, arguments: list[str], code: int, sentence: str
+) -> None:
+    image = glancetui.new("--file", str(file))["id"]
+    ran = glancetui.run("image", *(each.format(id=image, here=tmp_path) for each in arguments))
+    assert (ran.code, ran.out) == (code, "")
+    assert f"glancetui: {sentence.format(here=tmp_path)}" in ran.err
+
+
+def test_a_column_that_a_changed_image_lacks_is_empty_and_no_failure(glancetui: Glancetui, unique) -> None:
+    name = unique()
+    made = glancetui.run("image", "create", name, "-f", "json", "-c", "name", "-c", "nope")
+    assert (made.code, made.json) == (0, {"name": name, "nope": None})
+    assert (
+        glancetui.run("image", "set", name, "--min-ram", "5", "-f", "value", "-c", "nope", "-c", "min_ram").out
+        == "\n5\n"
+    )
+    assert glancetui.run("image", "show", name, "-c", "nope").code == 2

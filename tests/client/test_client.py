@@ -154,3 +154,38 @@ def test_orders_put_what_is_missing_first_and_end_in_the_id() -> None:
 def test_sorts_that_make_no_sense_are_refused(text: str) -> None:
     with pytest.raises(BadRequest):
         parse_sort(text)
+
+
+def test_a_change_names_the_version_that_was_seen_and_nothing_else() -> None:
+    image = {"id": IDS[0], "name": "seen", "tags": ["a", "b"]}
+
+    def answer(asked: Asked) -> Reply:
+        return (
+            Reply(body={**image, "tags": ["b", "a"]}, headers={"ETag": '"1"'}) if asked.method == "GET" else Reply(204)
+        )
+
+    with scripted(answer) as server, Client.at(server.url) as client:
+        now = client.unchanged(RemoteImage.from_document(image))
+        client.delete(now.id, etag=now.etag)
+        assert server.asked[-1].headers["if-match"] == '"1"'
+        client.delete(now.id)
+        assert "if-match" not in server.asked[-1].headers
+        with pytest.raises(Stale, match="changed since"):
+            client.unchanged(RemoteImage.from_document({**image, "name": "other"}))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "parts"),
+    [
+        (200, {"parts": [{"name": "registry", "ready": True, "error": None}]}, [("registry", True, "")]),
+        (503, {"parts": [{"name": "registry", "ready": False, "error": "gone"}]}, [("registry", False, "gone")]),
+        (503, {"parts": [{"error": 3}, "x"]}, [("a part without a name", False, "3")]),
+        (503, b"<html>busy</html>", []),
+        (404, {"parts": [{"name": "registry"}]}, []),
+        (503, {"message": "down"}, []),
+    ],
+)  # fmt: skip
+def test_the_parts_of_an_endpoint_are_what_it_says_of_them(status: int, body: object, parts: list) -> None:
+    with scripted(lambda asked: Reply(status, body)) as server, Client.at(server.url) as client:
+        assert [(part.name, part.ready, part.error) for part in client.parts()] == parts
+        assert server.asked[0].path == "/readyz"

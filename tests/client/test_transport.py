@@ -294,18 +294,18 @@ def test_an_unknown_authority_is_named_and_insecure_goes_on(tmp_path: Path) -> N
         get(Transport(trust=Trust(cacert=str(tmp_path / "none.pem"))), secure)
 
 
-def self_signed(folder: Path) -> Path:
-    """A certificate and key for 127.0.0.1, made by the openssl command."""
+def self_signed(folder: Path, name: str = "127.0.0.1") -> Path:
+    """A certificate and key, made by the openssl command."""
     import shutil
     import subprocess
 
     if not shutil.which("openssl"):
         pytest.skip("the openssl command is not installed")
     path = folder / "server.pem"
-    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
     names = [
         "-addext",
-        "subjectAltName=IP:127.0.0.1",
+        f"subjectAltName={'IP' if name[0].isdigit() else 'DNS'}:{name}",
         "-keyout",
         str(folder / "key.pem"),
         "-out",

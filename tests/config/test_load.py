@@ -294,6 +294,28 @@ def test_described_properties_beside_the_configuration(read: Load, tmp_path: Pat
     assert str(read("[DEFAULT]\n").problems[0]).startswith(f"{schema}")
 
 
+@pytest.mark.parametrize(
+    ("described", "why"),
+    [
+        ('"size": {"type": "string"}', "is one that every image has"),
+        ('"self": {}', "is one that every image has"),
+        ('"mine": 5', "must have a schema"),
+        ('"mine": {"type": "text"}', "no valid JSON schema"),
+        ('"mine": {"pattern": "("}', "no valid JSON schema"),
+        ('"mine": {"$ref": "http://127.0.0.1:9/"}', "no valid JSON schema"),
+    ],
+)
+@pytest.mark.parametrize("extended", [False, True])
+def test_property_that_cannot_be_described_is_refused_with_file_and_line(
+    read: Load, tmp_path: Path, described: str, why: str, extended: bool
+) -> None:
+    schema = tmp_path / "schema-image.json"
+    properties = '{\n"fine": {"type": "string"},\n' + described + "}"
+    schema.write_text(f'{{"properties": {properties}}}' if extended else properties)
+    assert str(read("[DEFAULT]\n").problems[0]).startswith(f"{schema}:3: property ")
+    assert why in str(read("[DEFAULT]\n").problems[0])
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_folder_without_permission_is_refused(read: Load, tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0o500)

@@ -107,6 +107,15 @@ def test_command_shows_values_and_their_sources(tmp_path: Path) -> None:
     assert run("show", "glancetui.workers", "-f", "value", cwd=tmp_path).stdout == "glancetui workers 1\n"
 
 
+def test_table_is_never_cut_and_unknown_names_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.conf").write_text(f"[glance_store]\nfilesystem_store_datadir = {tmp_path}/{'x' * 200}\n")
+    table = run("show", "--config-file", "a.conf", cwd=tmp_path).stdout
+    assert f"filesystem_store_datadir  {tmp_path}/{'x' * 200}  a.conf:2" in table
+    unknown = run("show", "nope", cwd=tmp_path)
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "no section and no option 'nope'" in unknown.stderr
+
+
 def test_command_validates(tmp_path: Path) -> None:
     (tmp_path / "good.conf").write_text("[DEFAULT]\ndebug = True\n")
     (tmp_path / "bad.conf").write_text("[DEFAULT]\ndebug = perhaps\nverbos = 1\n")

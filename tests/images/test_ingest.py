@@ -170,6 +170,21 @@ def test_two_uploads_at_once_do_not_exceed_the_quota_together(tmp_path: Path) ->
         assert [path.stat().st_size for path in home.files()] == [700]
 
 
+def test_quota_that_is_used_up_in_the_last_moment_leaves_no_bytes_and_a_second_try_works(tmp_path: Path) -> None:
+    """Two uploads that both saw room publish one behind the other."""
+    with house(tmp_path, storage_quota=1000) as home:
+        first, second = home.new(), home.new()
+        real = home.registry.bytes_stored
+        home.registry.bytes_stored = lambda _owner: 0  # type: ignore[method-assign]
+        home.ingest.upload(OWNER, first.id, Body(noise(600)))
+        with pytest.raises(LimitExceeded):
+            home.ingest.upload(OWNER, second.id, Body(noise(600)))
+        home.registry.bytes_stored = real  # type: ignore[method-assign]
+        assert home.show(second.id).status == "queued"
+        assert [path.stat().st_size for path in home.files()] == [600]
+        assert home.ingest.upload(OWNER, second.id, Body(noise(400))).size == 400
+
+
 def void(_: object) -> None:
     return None
 

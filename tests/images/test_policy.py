@@ -320,6 +320,14 @@ def test_check_that_cannot_be_parsed_refuses(tmp_path: Path) -> None:
     assert not policy_in(tmp_path, 'copy_image: "role:admin or"\n').allows("copy_image", ADMIN, OWN)
 
 
+def test_check_that_cannot_be_parsed_is_logged_in_a_sentence(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    policy_in(tmp_path, '"get_image": "role:a or"\n"get_images": ""\n')
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        f"{tmp_path / 'policy.yaml'}: Failed to understand rule role:a or: this check refuses everybody. Correct it."
+    ]
+    assert not any(record.exc_info for record in caplog.records)
+
+
 def test_rules_that_refer_to_themselves_refuse_even_when_negated(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

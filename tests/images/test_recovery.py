@@ -19,7 +19,7 @@ from glancetui.images.recovery import Recovered
 from glancetui.images.worker import Worker, this_worker
 from glancetui.model import Image, ImageLocation
 from glancetui.registry.interface import Actor, Intent, Published, Seen
-from tests.images.data_path import OWNER, Body, House, dead, house, noise
+from tests.images.data_path import ALL_SEEING, OWNER, Body, House, dead, house, noise
 
 ACTOR = Actor()
 DAY = timedelta(days=1)
@@ -188,31 +188,79 @@ def age_lease(home: House) -> None:
         held.renewed_at -= 1000
 
 
-def test_a_publication_whose_answer_got_lost_keeps_its_bytes(home: House) -> None:
-    """The transaction was done, the connection broke before the answer: undoing would leave a row without a file."""
-    real = home.registry.publish_upload
+def lose_answers(home: House, name: str, *, times: int, done: bool) -> None:
+    """So many calls of the registry end in a broken connection, after they were done or before."""
+    real, left = getattr(home.registry, name), [times]
 
-    def lost(*arguments: Any) -> None:
-        real(*arguments)
+    def lost(*arguments: Any) -> Any:
+        if left[0] == 0:
+            return real(*arguments)
+        left[0] -= 1
+        if done:
+            real(*arguments)
         raise RegistryUnavailable("the connection broke")
 
-    home.registry.publish_upload = lost  # type: ignore[method-assign,assignment]
-    image = home.new()
-    with pytest.raises(RegistryUnavailable):
-        home.ingest.upload(OWNER, image.id, Body(b"data"))
-    assert home.show(image.id).status == "active"
+    setattr(home.registry, name, lost)
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["after it was done", "before"])
+def test_a_publication_whose_answer_got_lost_is_asked_after(home: House, done: bool) -> None:
+    """The sender hears of success once, however often the step has to be tried."""
+    lose_answers(home, "publish_upload", times=1, done=done)
+    image = home.uploaded(b"data")
+    assert image.status == "active"
+    assert home.show(image.id) == image
     assert [path.read_bytes() for path in home.files()] == [b"data"]
 
 
+def test_a_quota_that_cannot_be_asked_at_once_is_asked_again(tmp_path: Path) -> None:
+    with house(tmp_path, storage_quota=1000) as home:
+        image, real = home.new(), home.registry.bytes_stored
+        calls = iter(range(10))
+
+        def second_fails(owner: str | None) -> int:
+            if next(calls) == 1:  # the one at the end of the data
+                raise RegistryUnavailable("away")
+            return real(owner)
+
+        home.registry.bytes_stored = second_fails  # type: ignore[method-assign]
+        assert home.ingest.upload(OWNER, image.id, Body(b"data")).status == "active"
+
+
+def test_a_publication_whose_fate_stays_unknown_keeps_its_bytes(tmp_path: Path) -> None:
+    """The transaction was done, and the registry is away from then on: undoing would leave a row without a file."""
+    with house(tmp_path, lease=0.3) as home:
+        image = home.new()
+        publish, show = home.registry.publish_upload, home.registry.image
+
+        def last(*arguments: Any) -> None:
+            publish(*arguments)
+            for name in ("publish_upload", "image", "renew_intent"):
+                lose_answers(home, name, times=1000, done=False)
+            raise RegistryUnavailable("the connection broke")
+
+        home.registry.publish_upload = last  # type: ignore[method-assign,assignment]
+        with pytest.raises(RegistryUnavailable):
+            home.ingest.upload(OWNER, image.id, Body(b"data"))
+        assert show(image.id, ALL_SEEING).status == "active"
+        assert [path.read_bytes() for path in home.files()] == [b"data"]
+
+
 def test_images_that_an_older_service_left_saving_are_queued_again(home: House) -> None:
+    """Glance writes under the final name, without an intent: what it left must not stand in the next upload's way."""
     image, intent = broken(home, home.worker)
     home.catalogue["s0"].discard(image.id)
+    half = Path(home.catalogue["s0"].location_of(image.id).url.removeprefix("file://"))
+    half.write_bytes(b"half an image")
     forget_intent(home, intent)
     assert home.recovery().run_once() == Recovered()  # it may have begun a moment ago
+    assert half.exists()
     later = home.recovery()
     later._clock = lambda: now() + timedelta(seconds=61)
     assert later.run_once() == Recovered(images=1)
     assert home.show(image.id).status == "queued"
+    home.ingest.upload(OWNER, image.id, Body(b"the whole image"))
+    assert half.read_bytes() == b"the whole image"
 
 
 def forget_intent(home: House, intent: Intent) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glancetui.config.imageschema import BASE_ATTRIBUTES
 from glancetui.config.settings import ImageSettings
 from glancetui.errors import BadRequest, ConfigError, GlancetuiError
 from glancetui.images.properties import READ_ONLY, WRITABLE, refuse_reserved
@@ -26,10 +27,9 @@ def test_what_the_documents_call_read_only_is_refused_and_nothing_else() -> None
     assert {name for name, schema in properties.items() if schema.get("readOnly")} == READ_ONLY
 
 
-@pytest.mark.parametrize("name", ["name", "tags", "stores", "id"])
-def test_schema_that_redefines_a_base_attribute_stops_the_start(name: str) -> None:
-    with pytest.raises(ConfigError, match=name):
-        Schemas(ImageSettings(schema_properties={name: {"type": "string"}}))
+def test_configuration_knows_which_attributes_no_file_may_describe() -> None:
+    shipped = {name for name, schema in SCHEMAS.documents["image"]["properties"].items() if "is_base" in schema}
+    assert set(SCHEMAS.documents["image"]["properties"]) - shipped == BASE_ATTRIBUTES
 
 
 @pytest.mark.parametrize("schema", [{"type": "text"}, {"type": "string", "pattern": "("}, {"maxLength": "long"}])

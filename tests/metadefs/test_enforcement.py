@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +13,8 @@ from glancetui.errors import BadRequest
 from glancetui.metadefs.enforcement import Enforcement
 from glancetui.registry.actor import Actor
 from glancetui.registry.metadefs import MetadefProperty, NamespaceFields, NewAssociation, NewNamespace
-from glancetui.registry.sql import SqlRegistry
-from tests.registry.conftest import empty, registry
-
-__all__ = ["empty", "registry"]  # fixtures
+from glancetui.registry.sql import SqlRegistry, open_registry
+from tests.registry.making import settings
 
 WHO = Actor()
 
@@ -31,6 +30,13 @@ def load(registry: SqlRegistry, name: str, definition: str, visibility: str = "p
 
 IDE = '{"title":"T","type":"string","enum":["ide"]}'
 SCSI = '{"title":"T","type":"string","enum":["scsi"]}'
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[SqlRegistry]:
+    opened = open_registry(settings(tmp_path), "node-1")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def begun(registry: SqlRegistry, image: Image, owner: str = "worker-1", lease: f
     return registry.begin_upload(seen(image), "file", image.id, owner, lease, ACTOR)
 
 
-def published(image_id: str, size: int = 5) -> Published:
+def published(image_id: str, size: int = 5, quota: int | None = None) -> Published:
     return Published(
         size=size,
         checksum="c" * 32,
@@ -43,6 +43,7 @@ def published(image_id: str, size: int = 5) -> Published:
         os_hash_value="d" * 128,
         virtual_size=7,
         location=ImageLocation(url=f"file:///images/{image_id}", metadata={"store": "file"}),
+        quota=quota,
     )
 
 

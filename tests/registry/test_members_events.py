@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from glancetui.errors import Duplicate, LimitExceeded, NotFound
 from glancetui.registry.interface import ImageChange
-from glancetui.registry.sql import SqlRegistry, events, open_registry
+from glancetui.registry.sql import SqlRegistry, events
 from glancetui.registry.sql.database import utc_now
-from tests.registry.making import ACTOR, active, made, seen, settings
+from tests.registry.making import ACTOR, active, made, seen
 
 
 def test_members_come_and_go_and_come_back(registry: SqlRegistry) -> None:
@@ -60,7 +59,9 @@ def test_old_events_are_pruned(registry: SqlRegistry, monkeypatch: pytest.Monkey
     monkeypatch.setattr(events, "_PRUNE_EVERY", 20)
     for _ in range(41):
         made(registry)
-    assert [each.number for each in registry.events_after(0, 100)] == list(range(31, 42))
+    numbers = [each.number for each in registry.events_after(0, 100)]
+    assert numbers == list(range(numbers[0], 42))
+    assert 10 <= len(numbers) <= 30
 
 
 def test_an_outbox_entry_is_one_workers_until_its_claim_ends(registry: SqlRegistry) -> None:
@@ -77,8 +78,7 @@ def test_an_outbox_entry_is_one_workers_until_its_claim_ends(registry: SqlRegist
     assert registry.claim_outbox("w1", 60, now + timedelta(days=1), 10) == []
 
 
-def test_a_lease_has_one_holder_and_each_change_of_hands_a_higher_fence(tmp_path: Path) -> None:
-    registry = open_registry(settings(tmp_path), "n")
+def test_a_lease_has_one_holder_and_each_change_of_hands_a_higher_fence(registry: SqlRegistry) -> None:
     now = [utc_now()]
     registry._clock = lambda: now[0]
     first = registry.acquire_lease("l", "a", 10)
@@ -95,7 +95,6 @@ def test_a_lease_has_one_holder_and_each_change_of_hands_a_higher_fence(tmp_path
     third = registry.acquire_lease("l", "a", 10)
     assert third is not None
     assert third > second
-    registry.close()
 
 
 def test_a_tag_that_changes_is_an_update(registry: SqlRegistry) -> None:

@@ -2,124 +2,122 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from glancetui.errors import Conflict, Duplicate, LimitExceeded, RegistryUnavailable, Stale
+from glancetui.errors import RegistryUnavailable
 from glancetui.registry.interface import ImageChange, ImageQuery
 from glancetui.registry.sql import SqlRegistry, open_registry, schema
-from tests.registry.making import ACTOR, ADMIN, begun, made, published, seen, settings
+from glancetui.registry.sql.database import utc_now
+from tests.registry.making import ACTOR, ADMIN, active, made, published, seen, settings
+from tests.registry.places import Place
+from tests.registry.writers import THREADS, Writers
 
-WRITERS = 32
-
-
-def at_once(step: Callable[[int], object]) -> list[object]:
-    """What each of WRITERS threads got or raised, all starting together."""
-    barrier = threading.Barrier(WRITERS)
-
-    def one(number: int) -> object:
-        barrier.wait()
-        try:
-            return step(number)
-        except Conflict as error:
-            return error
-        except LimitExceeded as error:
-            return error
-
-    with ThreadPoolExecutor(WRITERS) as pool:
-        return list(pool.map(one, range(WRITERS)))
+WRITERS = 2 * THREADS
 
 
-def test_of_many_changes_of_one_state_one_wins_and_is_true(registry: SqlRegistry) -> None:
+@pytest.fixture(scope="module")
+def writers() -> Iterator[Writers]:
+    both = Writers()
+    yield both
+    both.close()
+
+
+def test_of_many_changes_of_one_state_one_wins_and_is_true(
+    registry: SqlRegistry, place: Place, writers: Writers
+) -> None:
     image = made(registry)
-    got = at_once(lambda number: registry.change_image(seen(image), ImageChange(name=f"n{number}"), ACTOR))
-    won = [each for each in got if not isinstance(each, Stale)]
-    assert won == [registry.image(image.id, ADMIN)]
+    got = writers.at_once(place, "change", image.id)
+    assert len(got) == WRITERS
+    assert [each for each in got if each != "Stale"] == [registry.image(image.id, ADMIN).name]
 
 
-def test_no_confirmed_change_is_lost_when_losers_try_again(registry: SqlRegistry) -> None:
+def test_no_confirmed_change_is_lost_when_losers_try_again(
+    registry: SqlRegistry, place: Place, writers: Writers
+) -> None:
     image = made(registry)
-
-    def add(number: int) -> None:
-        while True:
-            now = registry.image(image.id, ADMIN)
-            change = ImageChange(properties={**now.properties, f"p{number}": "x"})
-            try:
-                registry.change_image(seen(now), change, ACTOR)
-            except Stale:
-                continue
-            return
-
-    at_once(add)
-    assert set(registry.image(image.id, ADMIN).properties) == {f"p{number}" for number in range(WRITERS)}
+    got = writers.at_once(place, "count", image.id)
+    assert sorted(map(int, got)) == list(range(1, WRITERS + 1))
+    after = registry.image(image.id, ADMIN)
+    assert (after.min_ram, after.revision) == (WRITERS, WRITERS)
 
 
-def test_of_many_uploads_one_begins(registry: SqlRegistry) -> None:
+def test_of_many_uploads_one_begins(registry: SqlRegistry, place: Place, writers: Writers) -> None:
     image = made(registry)
-    got = at_once(lambda number: begun(registry, image, owner=f"w{number}"))
-    [intent] = [each for each in got if not isinstance(each, Conflict)]
+    [winner] = [each for each in writers.at_once(place, "upload", image.id) if each not in {"Conflict", "Stale"}]
+    [intent] = registry.intents_of(winner)
     assert registry.publish_upload(intent, published(image.id), ACTOR).status == "active"
 
 
-def test_of_many_same_members_and_ids_one_is_added(registry: SqlRegistry) -> None:
+def test_of_many_same_members_and_ids_one_is_added(registry: SqlRegistry, place: Place, writers: Writers) -> None:
     image = made(registry)
-    got = at_once(lambda _: registry.add_member(image.id, "q", -1, ACTOR))
-    assert len([each for each in got if not isinstance(each, Duplicate)]) == 1
-    got = at_once(lambda _: made(registry, id="same"))
-    assert len([each for each in got if not isinstance(each, Duplicate)]) == 1
+    assert sorted(writers.at_once(place, "same-member", image.id)) == ["Duplicate"] * (WRITERS - 1) + ["q"]
+    assert sorted(writers.at_once(place, "same-id", image.id)) == ["Duplicate"] * (WRITERS - 1) + ["same"]
 
 
-def test_quotas_hold_however_many_come_at_once(registry: SqlRegistry) -> None:
+def test_quotas_hold_however_many_come_at_once(registry: SqlRegistry, place: Place, writers: Writers) -> None:
     image = made(registry)
-    at_once(lambda number: registry.add_member(image.id, f"q{number}", 5, ACTOR))
-    at_once(lambda number: registry.add_tag(image.id, f"t{number}", 7, ACTOR))
+    assert writers.at_once(place, "member", image.id).count("LimitExceeded") == WRITERS - 5
+    assert writers.at_once(place, "tag", image.id).count("LimitExceeded") == WRITERS - 7
     assert len(registry.members(image.id)) == 5
     assert len(registry.image(image.id, ADMIN).tags) == 7
 
 
-COUNTING = """
-import sys
-from pathlib import Path
-from glancetui.errors import Stale
-from glancetui.registry.interface import ImageChange
-from glancetui.registry.sql import open_registry
-from tests.registry.making import ACTOR, ADMIN, seen, settings
-registry = open_registry(settings(Path(sys.argv[1])), "n")
-done = 0
-while done < int(sys.argv[3]):
-    image = registry.image(sys.argv[2], ADMIN)
-    try:
-        registry.change_image(seen(image), ImageChange(min_ram=image.min_ram + 1), ACTOR)
-    except Stale:
-        continue
-    done += 1
-"""
+def test_an_image_is_deleted_once(registry: SqlRegistry, place: Place, writers: Writers) -> None:
+    image = active(registry)
+    got = writers.at_once(place, "delete", image.id)
+    assert got.count("None") == 1
+    assert len(registry.claim_outbox("w", 60, utc_now() + timedelta(days=1), 10)) == 1
 
 
-def test_processes_that_count_together_lose_no_step(registry: SqlRegistry, tmp_path: Path) -> None:
+def test_a_lease_has_one_holder_of_many(registry: SqlRegistry, place: Place, writers: Writers) -> None:
+    got = writers.at_once(place, "lease", made(registry).id)
+    assert sorted(got) == ["1"] + ["None"] * (WRITERS - 1)
+
+
+def test_an_outbox_entry_is_claimed_once(registry: SqlRegistry, place: Place, writers: Writers) -> None:
+    for _ in range(12):
+        registry.delete_image(seen(active(registry)), ACTOR)
+    got = writers.at_once(place, "claim", made(registry).id)
+    claimed = [number for each in got for number in json.loads(each)]
+    assert len(claimed) == len(set(claimed))
+    assert len(claimed) == 12
+
+
+def test_a_follower_hears_of_every_change_once_and_in_order(
+    registry: SqlRegistry, place: Place, writers: Writers
+) -> None:
     image = made(registry)
-    words = [sys.executable, "-c", COUNTING, str(tmp_path), image.id, "20"]
-    children = [subprocess.Popen(words) for _ in range(4)]
-    assert [child.wait(60) for child in children] == [0] * 4
-    assert registry.image(image.id, ADMIN).min_ram == 80
+    followed = registry.events_after(0, 10)
+
+    def follow() -> None:
+        followed.extend(registry.events_after(followed[-1].number, 7))
+
+    writers.at_once(place, "create", image.id, follow)
+    while (before := len(followed)) >= 0:
+        follow()
+        if len(followed) == before:
+            break
+    numbers = [each.number for each in followed]
+    assert numbers == sorted(set(numbers))
+    assert len({each.image_id for each in followed}) == len(followed) == 1 + 8 * WRITERS
 
 
 WRITING = """
 import sys
-from pathlib import Path
 from glancetui.registry.interface import ImageChange
-from glancetui.registry.sql import open_registry
-from tests.registry.making import ACTOR, active, begun, made, seen, settings
-registry = open_registry(settings(Path(sys.argv[1])), "n")
+from tests.registry.making import ACTOR, active, begun, made, seen
+from tests.registry.places import Place
+registry = Place(kind="", url=sys.argv[1]).open()
 while True:
     image = made(registry, properties={"a": "b", "c": "d"}, tags=("x", "y"))
     print(image.id, flush=True)
@@ -129,11 +127,10 @@ while True:
 """
 
 
-def test_a_kill_at_any_moment_leaves_a_whole_database_with_all_that_was_acknowledged(tmp_path: Path) -> None:
-    open_registry(settings(tmp_path), "n").close()
+def test_a_kill_at_any_moment_leaves_a_whole_database_with_all_that_was_acknowledged(place: Place) -> None:
     told: list[str] = []
     for round_ in range(4):
-        child = subprocess.Popen([sys.executable, "-c", WRITING, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        child = subprocess.Popen([sys.executable, "-c", WRITING, place.url], stdout=subprocess.PIPE, text=True)
         assert child.stdout is not None
         told.append(child.stdout.readline().strip())
         time.sleep(0.05 + 0.037 * round_)  # any moment will do; this is not a wait for something
@@ -141,8 +138,8 @@ def test_a_kill_at_any_moment_leaves_a_whole_database_with_all_that_was_acknowle
         told += child.stdout.read().split()
         child.wait()
         child.stdout.close()
-    registry = open_registry(settings(tmp_path), "n")
-    assert schema.damage(registry._database) == []
+    registry = place.open()
+    assert schema.damage(place.settings()) == []
     for image_id in told:
         image = registry.image(image_id, ADMIN)
         assert (image.properties, image.tags) in (({"a": "b", "c": "d"}, ("x", "y")), ({"e": "f"}, ("z",)))

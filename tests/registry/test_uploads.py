@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
-from glancetui.errors import Conflict, Gone, NotFound, Stale
-from glancetui.registry.interface import ImageChange
+from glancetui.errors import Conflict, Gone, LimitExceeded, NotFound, Stale
+from glancetui.registry.interface import ImageChange, Intent
 from glancetui.registry.sql import SqlRegistry
 from glancetui.registry.sql.database import utc_now
 from tests.registry.making import ACTOR, ADMIN, active, begun, made, published, seen
@@ -116,3 +117,33 @@ def test_an_object_is_known_while_an_intent_a_live_location_or_the_outbox_speaks
     assert registry.knows_object("file", "whatever", url)
     registry.finish_outbox(owed)
     assert not registry.knows_object("file", "whatever", url)
+
+
+def test_what_would_exceed_the_owners_quota_is_not_published_and_can_be_abandoned(registry: SqlRegistry) -> None:
+    active(registry)
+    image, others = made(registry), made(registry, owner="q")
+    intent, foreign = begun(registry, image), begun(registry, others)
+    with pytest.raises(LimitExceeded):
+        registry.publish_upload(intent, published(image.id, quota=9), ACTOR)
+    assert registry.image(image.id, ADMIN).status == "saving"
+    assert registry.intents_of("worker-1") == [intent, foreign]
+    assert registry.publish_upload(foreign, published(others.id, quota=9), ACTOR).status == "active"
+    registry.abandon_upload(intent, "too much", ACTOR)
+    after = registry.image(image.id, ADMIN)
+    assert (after.status, after.size, after.locations) == ("queued", None, ())
+    assert registry.publish_upload(begun(registry, after), published(image.id, quota=10), ACTOR).status == "active"
+
+
+def test_of_uploads_that_end_at_once_only_as_many_are_published_as_the_quota_allows(registry: SqlRegistry) -> None:
+    intents = [begun(registry, made(registry)) for _ in range(8)]
+
+    def publish(intent: Intent) -> bool:
+        try:
+            registry.publish_upload(intent, published(intent.image_id, quota=17), ACTOR)
+        except LimitExceeded:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(publish, intents)) == 3
+    assert registry.bytes_stored("p") == 15

@@ -8,7 +8,7 @@ import json
 import random
 import socket
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -35,6 +35,21 @@ class Api:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         try:
             connection.request(method, path, body, headers or {})  # type: ignore[arg-type]
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+    def send(self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes | None = None) -> Answer:
+        """With headers in any number and order."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        try:
+            connection.putrequest(method, path)
+            for name, value in headers:
+                connection.putheader(name, value)
+            if body is not None:
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
         finally:
@@ -128,6 +143,50 @@ def test_a_range_is_answered_206(api: Api, header: dict[str, str], first: int, l
 )
 def test_a_range_that_cannot_be_served_is_refused(api: Api, header: dict[str, str], status: int) -> None:
     assert api.get(api.uploaded(), **header).status == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ((("Range", "bytes=0-1"), ("Range", "bytes=2-3")), 400),
+        ((("Content-Range", "bytes 0-1/*"), ("Content-Range", "bytes 2-3/*")), 416),
+        ((("Range", "bytes=0-1"), ("Content-Range", "bytes 2-3/*")), 206),
+    ],
+)
+def test_a_range_that_is_said_twice_is_not_guessed_at(
+    api: Api, headers: tuple[tuple[str, str], ...], status: int
+) -> None:
+    assert api.send("GET", f"/v2/images/{api.uploaded()}/file", headers).status == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ((("x-openstack-image-size", "5"), ("x-openstack-image-size", "6")), 400),
+        ((("x-openstack-image-size", "6"), ("x-openstack-image-size", "5")), 400),
+        ((("Content-Type", "text/plain"),), 415),
+        ((("X-Image-Meta-Store", "file"), ("X-Image-Meta-Store", "other")), 400),
+    ],
+)
+def test_of_two_contradicting_headers_none_wins(api: Api, headers: tuple[tuple[str, str], ...], status: int) -> None:
+    image = api.new()
+    given = (*OCTETS.items(), *headers)
+    assert api.send("PUT", f"/v2/images/{image}/file", given, b"hello").status == status
+    assert api.show(image)["status"] == "queued"
+
+
+def test_fields_behind_the_last_chunk_say_nothing_about_the_image(api: Api) -> None:
+    image = api.new()
+    with socket.create_connection((api.host, api.port), timeout=10) as sender:
+        head = f"PUT /v2/images/{image}/file HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
+        body = "5\r\nhello\r\n0\r\nX-Openstack-Image-Size: 9\r\nX-Image-Meta-Store: other\r\n\r\n"
+        sender.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n{body}".encode())
+        assert b" 204 " in sender.recv(1000)
+    assert api.get(image).body == b"hello"
+
+
+def test_a_body_is_refused_where_data_is_fetched(api: Api) -> None:
+    assert api.call("GET", f"/v2/images/{api.uploaded(b'x')}/file", b"{}").status == 400
 
 
 def test_an_image_without_data_answers_204(api: Api) -> None:

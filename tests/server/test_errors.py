@@ -7,10 +7,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
 
 from glancetui import errors as all_errors
-from glancetui.errors import ConfigError, GlancetuiError
-from glancetui.server.errors import STATUS_OF, preference, rendered
+from glancetui.errors import ConfigError, GlancetuiError, RegistryUnavailable, StoreUnavailable
+from glancetui.server.errors import STATUS_OF, answer, preference, rendered
 
 
 def classes(of: type[GlancetuiError]) -> list[type[GlancetuiError]]:
@@ -38,3 +39,25 @@ def test_any_message_is_carried_without_markup_of_its_own(message: str, accept: 
 @given(st.text())
 def test_no_accept_header_surprises(accept: str) -> None:
     assert 0 <= preference(accept, "text", "html") <= 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        StoreUnavailable("file", "its folder /srv/hidden cannot be opened"),
+        RegistryUnavailable("no answer from db-hidden.internal"),
+        RuntimeError("hidden"),
+    ],
+)
+def test_places_of_the_service_are_for_its_log_and_not_for_callers(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = Request({"type": "http", "method": "GET", "path": "/v2/images", "query_string": b"", "headers": []})
+    heard = answer(request, error)
+    assert heard.status_code in {500, 503}
+    assert b"hidden" not in heard.body
+    assert heard.status_code == 500 or "hidden" in caplog.text
+
+
+def test_quotes_reach_clients_as_quotes() -> None:
+    assert b"There is no store 'x'." in rendered("*/*", 400, "There is no store 'x'.")[0]

@@ -75,6 +75,17 @@ def test_cold_pages_are_sent_from_a_thread_and_arrive_exactly(
     assert all(name.startswith("slow-") for name in threads)
 
 
+def test_a_file_of_which_parts_are_cold_arrives_exactly(
+    edge: Edge, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel, "AHEAD", 100_000)
+    monkeypatch.setattr(kernel, "PIECE", 70_000)
+    monkeypatch.setattr(kernel, "is_warm", lambda _file, offset, _count: offset // 1_000_000 % 2 == 0)
+    with Client(edge.port) as client:
+        for offset in (0, 1_500_000):
+            assert ask(client, offset, SIZE - offset) == content[offset:]
+
+
 def test_pages_in_memory_count_as_warm(tmp_path: Path, content: bytes) -> None:
     with (tmp_path / "image").open("rb", buffering=0) as file:
         file.readall()

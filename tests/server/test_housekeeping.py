@@ -52,6 +52,16 @@ def test_what_an_earlier_process_owed_is_done_at_start(home: House, keeper: Hous
     eventually(lambda: home.files() == [])
 
 
+def test_a_thread_that_ends_gives_its_leases_back(home: House, keeper: Housekeeping) -> None:
+    home.images.delete(OWNER, home.uploaded(b"data").id)
+    keeper.start()
+    eventually(lambda: home.files() == [])  # recovery and patrol come before the outbox
+    names = ("recovery", "patrol")
+    assert [home.registry.acquire_lease(name, "the next", 60) for name in names] == [None, None]
+    keeper.stop(10)
+    assert None not in [home.registry.acquire_lease(name, "the next", 60) for name in names]
+
+
 @pytest.mark.parametrize("error", [RegistryUnavailable("the database is away"), RuntimeError("a defect")])
 def test_a_failing_piece_neither_ends_the_thread_nor_keeps_the_others(
     home: House, keeper: Housekeeping, caplog: pytest.LogCaptureFixture, error: Exception

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from glancetui.errors import BodyBroken
 from glancetui.server.limits import WireLimits
 from tests.server.edge import Client, Edge, chunked, digest, head, running_edge, until
 
@@ -122,6 +123,45 @@ def test_head_of_the_full_size_is_taken(edge: Edge) -> None:
         assert client.answer()[0] == 200
 
 
+def test_fields_behind_the_last_chunk_are_no_headers(edge: Edge) -> None:
+    """They may come in the same packet as the head, before anybody has looked at it."""
+    trailer = b"0\r\nX-Roles: admin\r\nX-Project-Id: another\r\n\r\n"
+    with Client(edge.port) as client:
+        client.send(head("PUT", "/address", "X-Mine: 1", "Transfer-Encoding: chunked") + chunked(b"abc", end=trailer))
+        assert client.answer()[2].split(b"|")[2] == b"host,transfer-encoding,x-mine"
+        client.send(head("GET", "/"))
+        assert client.answer()[0] == 200
+
+
+@pytest.mark.parametrize(
+    "excess",
+    [
+        b"0\r\nX: " + b"a" * 300_000,
+        b"0\r\n" + b"X: a\r\n" * 20_000,
+        b"5;" + b"a" * 300_000,
+    ],
+    ids=["one long field", "many fields", "an extension"],
+)
+@pytest.mark.parametrize("at_once", [True, False], ids=["with the head", "behind it"])
+def test_endless_trailer_or_chunk_extension_ends_the_upload(edge: Edge, excess: bytes, at_once: bool) -> None:
+    with Client(edge.port) as client:
+        begun = head("PUT", "/upload", "Transfer-Encoding: chunked") + chunked(b"hello", end=b"")
+        if not at_once:
+            client.send(begun)
+            until(lambda: bool(edge.state.tasks))
+            begun = b""
+        client.send(begun + excess)
+        assert client.answer()[0] == 400
+        assert client.ended()
+    assert [type(error) for error in edge.seen] == [BodyBroken]
+
+
+def test_white_space_round_a_value_is_no_part_of_it(edge: Edge) -> None:
+    with Client(edge.port) as client:
+        client.send(head("PUT", "/collect", "Content-Length: \t3 \t ") + b"abc")
+        assert client.answer()[2].decode() == digest(b"abc")
+
+
 def test_body_before_a_pipelined_head_does_not_count_as_head(edge: Edge) -> None:
     body = os.urandom(150_000)
     with Client(edge.port) as client:
@@ -168,6 +208,14 @@ def test_offer_to_upgrade_is_ignored_and_the_body_is_not_lost(edge: Edge) -> Non
         client.send(head("PUT", "/collect", *offer, "Content-Length: 5") + b"hello" + head("GET", "/", *offer))
         assert client.answer()[2].decode() == digest(b"hello")
         assert client.answer()[2] == b"ok"
+
+
+def test_close_is_heard_beside_an_offer_to_upgrade(edge: Edge) -> None:
+    with Client(edge.port) as client:
+        client.send(head("GET", "/", "Connection: Upgrade, close", "Upgrade: websocket"))
+        status, headers, _ = client.answer()
+        assert (status, headers["connection"]) == (200, "close")
+        assert client.ended()
 
 
 def test_connect_is_refused(edge: Edge) -> None:

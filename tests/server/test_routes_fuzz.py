@@ -1,4 +1,4 @@
-"""Whatever is sent to a metadata route, it is never answered by a 5xx, and an error always says what is wrong."""
+"""Whatever is sent to a route, it is never answered by a 5xx, and an error always says what is wrong."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running_server(tmp_path_factory.mktemp("fuzz"), auth="none") as running:
         api = Api(running.endpoint)
         for image_id in FIXED:
-            api.make(id=image_id, mine="x", protected=True)
+            api.make(id=image_id, mine="x", protected=True, disk_format="raw", container_format="bare")
+        api.upload(FIXED[0], b"0123456789")
         api.call("POST", "/v2/metadefs/namespaces", {"namespace": NAMESPACE, "protected": True})
         yield running
 

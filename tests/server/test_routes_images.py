@@ -86,6 +86,36 @@ def test_single_image_has_a_tag_that_changes_with_it(api: Api) -> None:
     assert again.headers["etag"] != first.headers["etag"]
 
 
+@pytest.mark.parametrize("method", ["PATCH", "DELETE", "deactivate"])
+def test_a_change_is_made_only_to_what_if_match_names(api: Api, method: str) -> None:
+    image_id = api.make(name="seen")
+    api.patch(image_id, put("/disk_format", "raw"), put("/container_format", "bare"))
+    api.upload(image_id)
+    seen = api.call("GET", f"/v2/images/{image_id}").headers["etag"]
+    api.patch(image_id, put("/name", "changed since"))
+    now = api.call("GET", f"/v2/images/{image_id}")
+    path, body, others = f"/v2/images/{image_id}", None, {}
+    if method == "PATCH":
+        body, others = [put("/name", "mine")], {"Content-Type": "application/openstack-images-v2.1-json-patch"}
+    elif method == "deactivate":
+        path, method = f"{path}/actions/deactivate", "POST"
+    for tag in (seen, f"W/{now.headers['etag']}"):
+        refused = api.call(method, path, body, caller="admin", headers={"If-Match": tag, **others})
+        assert refused.status == 412
+        assert "Read it again" in refused.raw.decode()
+        assert api.show(image_id, caller="owner") == now.json
+    tag = api.call("GET", f"/v2/images/{image_id}", caller="admin").headers["etag"]
+    made = api.call(method, path, body, caller="admin", headers={"If-Match": f'"other", {tag}', **others})
+    assert made.status in {200, 204}
+    assert api.show(image_id, caller="owner") != now.json
+
+
+def test_any_version_will_do_for_a_star(api: Api) -> None:
+    image_id = api.make()
+    assert api.call("DELETE", f"/v2/images/{image_id}", headers={"If-Match": "*"}).status == 204
+    assert api.call("DELETE", f"/v2/images/{image_id}", headers={"If-Match": "*"}).status == 404
+
+
 def test_any_minor_version_is_the_same(api: Api) -> None:
     image_id = api.make()
     assert api.call("GET", f"/v2.5/images/{image_id}").json == api.show(image_id)

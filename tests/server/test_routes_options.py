@@ -112,8 +112,12 @@ def test_policy_file_counts_from_the_next_request_of_every_worker(tmp_path: Path
         assert "policy.yaml:1" in server.log.read_text()
 
 
-def test_image_that_the_operator_hides_is_absent_everywhere(tmp_path: Path) -> None:
-    (tmp_path / "policy.yaml").write_text("get_image: \"rule:context_is_admin or not 'secret':%(name)s\"")
+HIDDEN = "get_image: \"rule:context_is_admin or not 'secret':%(name)s\"\n"
+
+
+def test_image_that_the_operator_hides_is_absent_wherever_a_rule_refuses(tmp_path: Path) -> None:
+    refused = ("delete_image", "modify_image", "get_members", "deactivate", "download_image", "upload_image")
+    (tmp_path / "policy.yaml").write_text(HIDDEN + "".join(f'{rule}: "!"\n' for rule in refused))
     with running_server(tmp_path, auth="headers", config=TRUST) as server:
         api = Api(server.endpoint)
         secret, plain = api.make(name="secret"), api.make(name="plain")
@@ -121,9 +125,63 @@ def test_image_that_the_operator_hides_is_absent_everywhere(tmp_path: Path) -> N
         assert set(api.ids(caller="admin")) == {secret, plain}
         for method, path in (
             ("GET", ""), ("DELETE", ""), ("PUT", "/tags/t"), ("GET", "/members"), ("POST", "/actions/deactivate"),
+            ("GET", "/file"),
         ):  # fmt: skip
             assert api.call(method, f"/v2/images/{secret}{path}").status == 404
         assert api.patch(secret, put("/name", "x")).status == 404
+        assert api.patch(secret).status == 404
+
+
+def test_who_passes_the_rule_of_a_call_needs_no_other(tmp_path: Path) -> None:
+    """As in Glance, `get_image` is asked for looking at an image, and to choose between 403 and 404."""
+    (tmp_path / "policy.yaml").write_text(HIDDEN)
+    with running_server(tmp_path, auth="headers", config=TRUST) as server:
+        api = Api(server.endpoint)
+        secret = api.make(name="secret", disk_format="raw", container_format="bare")
+        api.upload(secret, b"data")
+        assert api.call("GET", f"/v2/images/{secret}/file").raw == b"data"
+        for method, path in (("PUT", "/tags/t"), ("POST", "/actions/deactivate"), ("DELETE", "")):
+            assert api.call(method, f"/v2/images/{secret}{path}").status == 204
+        assert api.show(secret) is None
+
+
+def test_another_projects_image_is_changed_by_nobody_else_however_open_the_rules_are(tmp_path: Path) -> None:
+    rules = ("modify_image", "delete_image", "upload_image", "deactivate")
+    (tmp_path / "policy.yaml").write_text("".join(f'{rule}: "@"\n' for rule in rules))
+    with running_server(tmp_path, auth="headers", config=TRUST) as server:
+        api = Api(server.endpoint)
+        image = api.make(visibility="community", disk_format="raw", container_format="bare")
+        octets = {"Content-Type": "application/octet-stream"}
+        assert api.call("PUT", f"/v2/images/{image}/file", b"x", caller="other", headers=octets).status == 403
+        for method, path in (("PUT", "/tags/t"), ("POST", "/actions/deactivate"), ("DELETE", "")):
+            assert api.call(method, f"/v2/images/{image}{path}", caller="other").status == 403
+        assert api.patch(image, put("/name", "x"), caller="other").status == 403
+        assert api.show(image)["status"] == "queued"
+
+
+def test_caller_without_a_project_lists_what_is_public(tmp_path: Path) -> None:
+    with running_server(tmp_path, auth="headers", config=TRUST) as server:
+        api = Api(server.endpoint)
+        public = api.make(caller="admin", visibility="public")
+        community = api.make(visibility="community")
+        hidden = [api.make(visibility="private"), api.make(visibility="shared")]
+        reader = {"X-Identity-Status": "Confirmed", "X-User-Id": "u", "X-Project-Id": "", "X-Roles": "reader"}
+        for query, wanted in (("", {public}), ("visibility=community", {community}), ("visibility=shared", set())):
+            listed = api.call("GET", f"/v2/images?{query}", headers=reader)
+            assert (listed.status, {image["id"] for image in listed.json["images"]}) == (200, wanted)
+        assert {api.call("GET", f"/v2/images/{image}", headers=reader).status for image in (public, community)} == {200}
+        assert {api.call("GET", f"/v2/images/{image}", headers=reader).status for image in hidden} == {404}
+
+
+def test_members_are_listed_as_far_as_get_member_lets_them_be_seen(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text("get_member: \"'p2':%(member_id)s\"\n")
+    with running_server(tmp_path, auth="headers", config=TRUST) as server:
+        api = Api(server.endpoint)
+        image = api.make()
+        for member in ("p2", "p3"):
+            assert api.call("POST", f"/v2/images/{image}/members", {"member": member}).status == 200
+        listed = api.call("GET", f"/v2/images/{image}/members").json["members"]
+        assert [member["member_id"] for member in listed] == ["p2"]
 
 
 def test_anonymous_callers_see_public_images_and_change_nothing(tmp_path: Path) -> None:

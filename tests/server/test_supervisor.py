@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -10,11 +11,13 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from glancetui.server.supervisor import ECHO
 from tests.server.edge import Client, head, until
 from tests.serving import Server, clean_environment, running_server, start_server
 
@@ -84,8 +87,20 @@ def test_second_signal_does_not_wait(serving: Serving) -> None:
     with begin_upload(server, 1_000_000, 400_000):
         server.process.send_signal(signal.SIGTERM)
         until(lambda: refuses_connections(server))
+        time.sleep(ECHO)  # what comes sooner is taken for an echo of the first
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(5) == 1
+
+
+def test_signal_that_comes_twice_at_once_is_one(serving: Serving) -> None:
+    server = serving()
+    with begin_upload(server, 1_000_000, 400_000) as client:
+        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGINT)
+        until(lambda: refuses_connections(server))
+        client.send(b"x" * 600_000)
+        assert client.answer()[0] == 204
+    assert server.process.wait(10) == 0
 
 
 def test_worker_that_is_killed_is_replaced(serving: Serving) -> None:
@@ -96,6 +111,31 @@ def test_worker_that_is_killed_is_replaced(serving: Serving) -> None:
     until(lambda: len(server.workers()) == 2 and before[0] not in server.workers(), 15)
     until(lambda: get(server) == 200)
     assert server.stop() == 0
+
+
+def test_worker_that_hangs_is_replaced_and_one_that_works_long_is_not(serving: Serving) -> None:
+    server = serving(workers=2, config="[glancetui]\nworker_silence_seconds = 2\n")
+    before = server.workers()
+    with begin_upload(server, 1_000_000, 400_000) as client:  # its thread waits for bytes all the time
+        busy = holder_of(server, before)
+        hung = next(pid for pid in before if pid != busy)
+        os.kill(hung, signal.SIGSTOP)
+        until(lambda: len(server.workers()) == 2 and hung not in server.workers(), 20)
+        assert busy in server.workers()
+        client.send(b"x" * 600_000)
+        assert client.answer()[0] == 204
+    assert server.stop() == 0
+
+
+def holder_of(server: Server, workers: list[int]) -> int:
+    """The worker that has a file of the store open."""
+    store = str(server.data_dir / "images")
+    for pid in workers:
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if str(entry.readlink()).startswith(store) and entry.is_file():
+                    return pid
+    raise AssertionError("no worker writes")
 
 
 def test_workers_end_with_a_supervisor_that_was_killed_and_a_successor_can_start(tmp_path: Path) -> None:
@@ -175,9 +215,8 @@ def test_worker_that_cannot_start_stops_the_start_with_its_sentence(tmp_path: Pa
     assert "htpasswd_file" in said
 
 
-@pytest.mark.parametrize("role", ["registry", "periodic"])
-def test_roles_of_later_versions_say_so(tmp_path: Path, role: str) -> None:
-    code, said = serve_and_fail(tmp_path, role)
+def test_role_of_a_later_version_says_so(tmp_path: Path) -> None:
+    code, said = serve_and_fail(tmp_path, "periodic")
     assert code == 2
     assert "not in this version" in said
 

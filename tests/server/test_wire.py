@@ -48,6 +48,12 @@ def test_image_shows_what_it_is_and_nothing_of_the_service() -> None:
     assert not {"reason", "revision", "locations", "direct_url", "stores", "properties"} & image.keys()
 
 
+def test_where_a_deactivated_image_lies_is_for_administrators() -> None:
+    image = replace(IMAGE, status="deactivated")
+    assert shown(IMAGE, stores=True)["stores"] == shown(image, stores=True, admin=True)["stores"] == "fast,slow"
+    assert "stores" not in shown(image, stores=True)
+
+
 def test_properties_lie_flat_before_the_attributes() -> None:
     image = replace(IMAGE, properties={"z": "1", "a": 'quo"te', "kernel_id": None, "left_by_v1": None})
     assert list(shown(image))[:5] == ["z", "a", "kernel_id", "left_by_v1", "name"]

@@ -89,6 +89,22 @@ def test_a_kind_without_driver_stops_the_start(tmp_path: Path, kind: str) -> Non
         Catalogue.from_settings(configured(tmp_path, StoreSettings(id="fast", kind=kind)))
 
 
+def test_another_store_without_driver_is_named_but_not_served(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A Glance's configuration and database are taken over whole, whatever stores it has."""
+    stores = [file_store("fast", tmp_path / "f"), *(StoreSettings(id=kind, kind=kind) for kind in ("cinder", "http"))]
+    catalogue = Catalogue.from_settings(configured(tmp_path, *stores))
+    assert catalogue.ids() == ("fast", "cinder", "http")
+    assert "Store cinder is of kind cinder" in caplog.text
+    place = catalogue.location(ImageLocation(url="cinder://a-volume", metadata={"store": "cinder"}))
+    driver = catalogue.driver_of(place)
+    assert (driver.capabilities.writes, driver.capabilities.lists, driver.probe().ok) == (False, False, False)
+    for use in (driver.stat, driver.delete, lambda at: driver.open_reader(at).__enter__()):
+        with pytest.raises(StoreUnavailable, match="no driver for stores of kind cinder"):
+            use(place)
+    catalogue["http"].delete(Location(store="http", url="http://192.0.2.1/image"))  # not ours to delete: done
+    catalogue.close()
+
+
 def test_a_default_store_that_is_none_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="gone"):
         Catalogue.from_settings(configured(tmp_path, file_store("fast", tmp_path / "f"), default="gone"))

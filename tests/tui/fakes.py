@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from textual.pilot import Pilot
 
-from glancetui.client.values import RemoteImage, RemoteMember
+from glancetui.client.values import Part, RemoteImage, RemoteMember
 from glancetui.errors import BadRequest, Forbidden, NotFound, Stale
 from glancetui.tui.application import GlanceApp
 from glancetui.tui.ports import About, Listing, Query
@@ -64,6 +64,9 @@ class ListService:
         self.pages: list[tuple[str | None, int]] = []
         self.unchanged = 0
         self.cancelled = False
+        self.told: Sequence[Part] = ()  # what it says of its own parts
+        member = RemoteMember(image_id="", member_id="c0ffee", status="accepted", created_at=EPOCH)
+        self.offered = {member.member_id: member}
         self.delay = 0.0
         self._etags = itertools.count(1)
         self._etag = "0"
@@ -148,27 +151,54 @@ class ListService:
         image = self.images[image_id]
         if image.visibility != "shared":
             raise Forbidden("Only shared images have members.")
-        return [RemoteMember(image_id=image_id, member_id="c0ffee", status="accepted", created_at=EPOCH)]
+        return list(self.offered.values())
 
-    def set(self, image_id: str, changes: Mapping[str, object], etag: str | None = None) -> RemoteImage:
-        self._enter(f"set {dict(changes)}")
-        if etag is not None:
-            raise Stale("changed since")
-        return self.change(image_id, **changes)
+    def parts(self) -> Sequence[Part]:
+        return self.told
 
-    def delete(self, image_id: str) -> None:
-        self._enter(f"delete {image_id}")
-        if self.image(image_id).protected:
+    def _still(self, seen: RemoteImage) -> None:
+        if not self.image(seen.id).same_as(seen):
+            raise Stale("It has changed since it was looked at, and was left alone.")
+
+    def patch(self, seen: RemoteImage, operations: Sequence[Mapping[str, object]]) -> RemoteImage:
+        self._enter(f"patch {operations}")
+        self._still(seen)
+        changed = dict(self.images[seen.id].document)
+        for operation in operations:
+            name = str(operation["path"])[1:].replace("~1", "/").replace("~0", "~")
+            if operation["op"] == "remove":
+                del changed[name]
+            else:
+                changed[name] = operation["value"]
+        with self.lock:
+            self.images[seen.id] = RemoteImage.from_document(changed)
+            self._etag = str(next(self._etags))
+        return self.images[seen.id]
+
+    def delete(self, seen: RemoteImage) -> None:
+        self._enter(f"delete {seen.id}")
+        self._still(seen)
+        if self.image(seen.id).protected:
             raise Forbidden("Image is protected and cannot be deleted.")
-        self.remove(image_id)
+        self.remove(seen.id)
 
-    def deactivate(self, image_id: str) -> None:
+    def deactivate(self, seen: RemoteImage) -> None:
         self._enter("deactivate")
-        self.change(image_id, status="deactivated")
+        self._still(seen)
+        self.change(seen.id, status="deactivated")
 
-    def reactivate(self, image_id: str) -> None:
+    def reactivate(self, seen: RemoteImage) -> None:
         self._enter("reactivate")
-        self.change(image_id, status="active")
+        self._still(seen)
+        self.change(seen.id, status="active")
+
+    def add_member(self, image_id: str, project: str) -> None:
+        self._enter(f"offer {image_id} to {project}")
+        self.offered[project] = RemoteMember(image_id=image_id, member_id=project, status="pending", created_at=EPOCH)
+
+    def remove_member(self, image_id: str, project: str) -> None:
+        self._enter(f"withdraw {image_id} from {project}")
+        del self.offered[project]
 
 
 def _sortable(image: RemoteImage, key: str) -> tuple[bool, object]:
@@ -189,14 +219,20 @@ class Opening:
 
     is_private = False
 
-    def __init__(self, service: ListService) -> None:
-        self.service = service
+    def __init__(self, service: ListService, **others: ListService) -> None:
+        self.service, self.others = service, {"lab": service, **others}
 
     def __call__(self, note: Callable[[str], None]) -> ListService:
         return self.service
 
     def endpoint_arguments(self) -> Sequence[str]:
         return ()
+
+    def clouds(self) -> Sequence[str]:
+        return ("lab", "other")
+
+    def choose(self, name: str) -> None:
+        self.service = self.others[name]
 
 
 class Screen:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+from textual.events import Key
+
+from glancetui.errors import Forbidden
+from glancetui.tui.views import images as images_view
 from tests.tui.fakes import ListService, document, screen
 
 FIRST = document(5)["id"]  # the newest of six, and under the cursor
@@ -144,6 +152,109 @@ async def test_an_action_that_cannot_be_used_says_why() -> None:
         await at.sees("the image has no data that could be fetched")
 
 
+async def test_what_changed_since_the_box_opened_is_left_alone() -> None:
+    async with screen(ListService(6)) as at:
+        at.service.change(FIRST, visibility="private")
+        await at.until(lambda: at.table.current.visibility == "private")
+        await at.press("D")
+        await heard(at)
+        at.service.change(FIRST, name="renamed while the box was open")
+        await at.press("y")
+        await at.hears("has changed since")
+        assert FIRST in at.service.images
+        await at.sees("renamed while the box wa")
+
+
+async def test_several_failures_end_in_a_list_that_opens_the_image() -> None:
+    async with screen(ListService(6)) as at:
+        await at.press("space", "space", "space", "D")
+        await heard(at)
+        at.service.change(FIRST, min_disk=7)
+        at.service.change(document(4)["id"], min_disk=7)
+        await at.press("3", "enter")
+        await at.sees("2 of 3 were not deleted", document(4)["name"], "has changed since")
+        assert document(3)["id"] not in at.service.images
+        await at.press("j", "enter")
+        await at.until(lambda: at.desk.view is at.desk.image)
+        assert at.desk.image.image.id == document(4)["id"]
+        assert list(at.table.marks) == [FIRST, document(4)["id"]]  # what failed stays marked
+
+
+async def test_a_long_act_is_stopped_by_escape() -> None:
+    async with screen(ListService(60)) as at:
+        await at.press("*")
+        await at.sees("60 marked")
+        await at.press("P")
+        await heard(at)
+        at.service.delay = 0.03
+        await at.press("y")
+        await at.sees("esc stops")
+        await at.press("escape")
+        await at.hears("were not tried")
+        assert 0 < sum(image.protected for image in at.service.images.values()) < 60
+
+
+async def test_the_cursor_steps_off_an_image_that_was_deleted() -> None:
+    async with screen(ListService(6)) as at:
+        await at.press("j", "D")
+        await heard(at)
+        await at.press("y")
+        await at.until(lambda: document(4)["id"] not in at.service.images)
+        await at.until(lambda: at.table.cursor_id == document(3)["id"])
+
+
+async def test_marked_images_are_acted_on_when_their_page_is_no_longer_in_memory() -> None:
+    async with screen(ListService(900)) as at:
+        at.images.source.rows.keep = 2
+        await at.press("*")
+        await at.sees("900 marked")
+        assert sum(page.rows is not None for page in at.images.source.rows._pages) <= 2
+        await at.press("D")
+        await at.sees("Delete 900 images?")
+
+
+async def test_a_star_says_when_it_marked_only_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images_view, "MOST_MARKED", 300)
+    async with screen(ListService(700)) as at:
+        await at.press("*")
+        await at.hears("Marked the first 400; there are more")
+        assert len(at.table.marks) == 400
+
+
+async def test_keys_typed_ahead_do_nothing_below_a_box_that_opens() -> None:
+    async with screen(ListService(6)) as at:
+        for key in "nPHDy":
+            at.app.post_message(Key(key, key))  # all before the form is there
+        await at.sees("Publish a file")
+        await at.pilot.pause()
+        assert not at.service.images[FIRST].protected
+        assert [call for call in at.service.calls if call not in {"page", "about"}] == []
+
+
+async def test_keys_typed_ahead_reach_the_filter() -> None:
+    async with screen(ListService(60)) as at:
+        for key, character in (("slash", "/"), *((c, c) for c in "debiam"), ("backspace", "\b"), ("n", "n")):
+            at.app.post_message(Key(key, character))
+        at.app.post_message(Key("enter", "\r"))
+        await at.until(lambda: str(at.images.filter) == "debian")
+        await at.until(lambda: not at.desk.prompt.is_open)
+        await at.sees("enter open")
+
+
+async def test_escape_takes_a_failure_off_the_screen_first() -> None:
+    async with screen(ListService(6)) as at:
+        await at.press("space")
+        at.service.fails = Forbidden("Not yours.")
+        await at.press("P")
+        await at.hears("was not protected")
+        at.service.fails = None
+        await at.press("escape")
+        await at.until(lambda: not at.app._notifications)
+        assert at.table.marks
+        await at.press("escape")
+        assert not at.table.marks
+
+
 async def test_one_failure_does_not_stop_the_others() -> None:
     async with screen(ListService(6)) as at:
         await at.press("space", "space", "space")
@@ -186,3 +297,112 @@ async def test_copying_sends_what_was_picked() -> None:
         await at.until(lambda: at.app.clipboard == FIRST)
         await at.press("y", "c")
         await at.until(lambda: at.app.clipboard == f"glancetui image show {FIRST}")
+
+
+@pytest.fixture
+def edits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """What the operator's editor makes of the text: a list of (old, new), one pair for each time it opens."""
+    steps: list[tuple[str, str]] = []
+    seen: list[str] = []
+
+    def run(words: list[str], path: Path) -> None:
+        text = path.read_text("utf-8")
+        seen.append(text)
+        old, new = steps.pop(0)
+        assert old in text
+        path.write_text(text.replace(old, new), "utf-8")
+
+    monkeypatch.setenv("EDITOR", "true")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr("glancetui.tui.editor.run", run)
+    monkeypatch.setattr("glancetui.tui.application.GlanceApp.lent", lambda _: nullcontext())
+    return steps, seen
+
+
+async def test_editing_shows_what_differs_sends_it_and_is_undone(edits, tmp_path: Path) -> None:
+    steps, _ = edits
+    async with screen(ListService(6)) as at:
+        steps.append(("hw_disk_bus: virtio", "hw_disk_bus: scsi\n  new: '1'"))
+        await at.press("e")
+        await at.sees("Change fedora", "virtio → scsi", "— → 1")
+        await heard(at)
+        await at.press("y")
+        await at.until(lambda: at.service.images[FIRST].properties.get("new") == "1")
+        assert at.service.images[FIRST].properties["hw_disk_bus"] == "scsi"
+        await at.hears("z undoes")
+        assert list((tmp_path / "glancetui" / "edits").iterdir()) == []
+        await at.press("z", "enter")
+        await at.until(lambda: at.service.images[FIRST].properties == {"hw_disk_bus": "virtio"})
+
+
+async def test_what_cannot_be_sent_opens_again_with_the_reason_and_is_never_lost(edits, tmp_path: Path) -> None:
+    steps, seen = edits
+    async with screen(ListService(6)) as at:
+        steps += [("protected: false", "protected: maybe"), ("protected: maybe", "protected: true"), ("", "")]
+        await at.press("e")
+        await at.sees("no → yes")
+        assert "NOT SENT: protected is true or false" in seen[1]
+        await heard(at)
+        at.service.change(FIRST, min_disk=9)
+        await at.press("y")
+        await at.hears("Nothing was sent. What you typed is in")
+        assert "NOT SENT: It has changed since" in seen[2]
+        assert seen[2].count("NOT SENT") == 1
+        assert not at.service.images[FIRST].protected
+        assert "protected: true" in next((tmp_path / "glancetui" / "edits").iterdir()).read_text()
+
+
+async def test_tags_and_properties_of_all_marked_change_at_once() -> None:
+    async with screen(ListService(6)) as at:
+        await at.press("space", "space", "E")
+        await at.sees("Tags and properties of 2 images")
+        await at.press(*"word", "enter")
+        await at.sees("neither +tag")
+        await at.press("ctrl+u", *"+new hw_disk_bus=scsi", "enter")
+        await at.sees("Change 2 images?")
+        await heard(at)
+        await at.press("y")
+        changed = (FIRST, document(4)["id"])
+        await at.until(lambda: all("new" in at.service.images[each].tags for each in changed))
+        assert all(at.service.images[each].properties["hw_disk_bus"] == "scsi" for each in changed)
+        await at.hears("z undoes")
+        await at.press("z", "enter")
+        await at.until(lambda: sum("new" in at.service.images[each].tags for each in changed) == 1)
+
+
+async def test_members_are_added_and_withdrawn_in_their_tab() -> None:
+    async with screen(ListService(0), (100, 30)) as at:
+        at.service.add(2, visibility="shared")
+        await at.sees("cirros")
+        await at.press("enter", "]", "]", "]")
+        await at.sees("c0ffee")
+        await at.press("a", *"b ad", "enter")
+        await at.sees("no blank")
+        await at.press("ctrl+u", *"p7", "enter")
+        await at.sees("p7", "pending", "Members 2")
+        await at.press("D")
+        await at.sees("Withdraw this image from")
+        await at.press("enter")
+        await heard(at)
+        await at.press("y")
+        await at.sees("Members 1")
+        assert list(at.service.offered) == ["p7"]
+
+
+async def test_an_image_that_is_not_shared_says_why_it_has_no_members() -> None:
+    async with screen(ListService(6), (100, 30)) as at:
+        await at.press("enter", "]", "]", "]", "a")
+        await at.hears("only a shared image has members")
+
+
+async def test_a_refused_deletion_leaves_the_row() -> None:
+    async with screen(ListService(6)) as at:
+        at.service.change(FIRST, visibility="private")
+        await at.until(lambda: at.table.current.visibility == "private")
+        await at.press("D")
+        await heard(at)
+        at.service.fails = Forbidden("Not yours.")
+        await at.press("y")
+        await at.hears("was not deleted: Not yours.")
+        at.service.fails = None
+        assert not at.images.source.is_gone(FIRST)

@@ -10,8 +10,11 @@ import pytest
 from glancetui.errors import ConfigError
 from glancetui.tui import settings as tui_settings
 from glancetui.tui.actions import ACTIONS, BY_ID, Keymap, of_view
+from glancetui.tui.boxes.columns import Columns
 from glancetui.tui.boxes.confirm import Confirm
+from glancetui.tui.boxes.find import Find
 from glancetui.tui.boxes.help import Help
+from glancetui.tui.boxes.line import LineBox
 from glancetui.tui.boxes.pick import Pick
 from glancetui.tui.boxes.publish import PublishForm
 from glancetui.tui.boxes.save import SaveBox
@@ -68,6 +71,8 @@ EFFECTS: dict[str, tuple[tuple[str, ...], Effect]] = {
     "list.mark_all": ((), lambda at: len(at.table.marks) == 60),
     "list.unmark": (("space", "space"), lambda at: not at.table.marks),
     "list.sort": ((), titled("Sort by")),
+    "list.columns": ((), opened(Columns)),
+    "ask.find": ((), opened(Find)),
     "list.more": ((), lambda at: "nothing more to look through" in at.app.session.notices[-1].sentence),
     "list.grow": ((), lambda at: at.images._share == 4),
     "list.shrink": ((), lambda at: at.images._share == 2),
@@ -84,6 +89,9 @@ EFFECTS: dict[str, tuple[tuple[str, ...], Effect]] = {
     "image.hide": ((), lambda at: at.service.images[NEWEST].os_hidden),
     "image.visibility": ((), titled("Visible to")),
     "image.activate": ((), opened(Confirm)),
+    "image.edit": ((), lambda at: "editor" in at.app.session.notices[-1].sentence),  # a test's screen cannot be lent
+    "image.amend": ((), opened(LineBox)),
+    "image.add": (("enter",), opened(LineBox)),
     "transfer.cancel": (("3",), opened(Confirm)),
     "undo.list": (("P",), titled("Undo")),
     "app.quit": (("enter",), at_view("images")),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import pytest
+import yaml
 
 from glancetui.client.problems import Unreachable
 from glancetui.client.text import cells
-from glancetui.errors import Unauthenticated
-from tests.tui.fakes import ListService, document, screen
+from glancetui.client.values import Part
+from glancetui.errors import Unauthenticated, Unavailable
+from tests.tui.fakes import ListService, Opening, document, screen
 
 
 async def test_shows_the_newest_first_with_status_size_and_format() -> None:
@@ -102,9 +107,11 @@ async def test_typing_filters_and_the_chip_says_where_it_ran() -> None:
 
 async def test_a_filter_that_makes_no_sense_filters_nothing_and_says_why() -> None:
     async with screen(ListService(30)) as at:
-        await at.press("slash", *"status=bogus", "enter")
+        await at.press("slash", *"statu")
+        await at.until(lambda: str(at.images.filter) == "statu")  # a word, as far as it is typed
+        await at.press(*"s=bogus", "enter")
         await at.sees("cannot be 'bogus'", "queued saving active")
-        assert len(at.images.source) == 30
+        await at.until(lambda: len(at.images.source) == 30)
         await at.press("escape")
         await at.until(lambda: at.images.wrong is None)
 
@@ -138,6 +145,96 @@ async def test_sorting_asks_the_server_and_the_header_reverses_it() -> None:
         assert names == sorted(names)
         await at.pilot.click("#images-table", offset=(5, 0))
         await at.sees("sort name▼")
+
+
+async def test_columns_are_chosen_ordered_and_any_property_is_one() -> None:
+    async with screen(ListService(5), (120, 40)) as at:
+        await at.press("c")
+        await at.sees("[x] status", "[ ] prop.hw_disk_bus")
+        await at.press("space", "j", "<", "enter")  # status away, size to the front
+        await at.until(lambda: [c.key for c in at.table.columns][:3] == ["name", "size", "format"])
+        await at.press(":", *"cols +prop.hw_disk_bus -size", "enter")
+        await at.until(lambda: "HW_DISK_BUS" in [c.title for c in at.table.columns])
+        assert "size" not in [c.key for c in at.table.columns]
+        await at.press(":", *"cols +nothing", "enter")
+        await at.hears("cols takes +KEY")
+
+
+async def test_a_view_is_saved_and_brought_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    async with screen(ListService(60)) as at:
+        await at.press("slash", *"debian", "enter")
+        await at.until(lambda: str(at.images.filter) == "debian")
+        await at.press(":", *"sort name asc", "enter", ":", *"cols status size", "enter", ":", *"save deb", "enter")
+        await at.hears("saved as deb")
+        await at.press("escape", ":", *"sort size desc", "enter", ":", *"cols owner", "enter")
+        await at.until(lambda: [c.key for c in at.table.columns] == ["name", "owner"])
+        await at.press(":", *"view deb", "enter")
+        await at.until(lambda: str(at.images.filter) == "debian")
+        assert (at.images.order.key, at.images.order.descending) == ("name", False)
+        assert [c.key for c in at.table.columns] == ["name", "status", "size"]
+        await at.press(":", *"views", "enter")
+        await at.sees("Saved views", "deb  debian")
+        await at.press("escape", ":", *"view other", "enter")
+        await at.hears("there are: deb")
+    file = tmp_path / "glancetui" / "views.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_text("{")
+    async with screen(ListService(1)) as at:
+        await at.press(":", *"save deb", "enter")
+        await at.hears("Not saved")
+    assert file.read_text() == "{"  # what cannot be read is not overwritten
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "yaml"])
+async def test_a_list_is_exported_whole_and_in_its_order(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"images.{suffix}"
+    async with screen(ListService(1203 if suffix == "json" else 203)) as at:
+        at.service.add(2000, name="=cmd()")
+        await at.press("slash", *"!debian", "enter", ":", *f"export {file}", "enter")
+        await at.hears("images in")
+        text = file.read_text()
+        rows = list(csv.reader(text.splitlines())) if suffix == "csv" else yaml.safe_load(text)
+        names = [row[0] for row in rows[1:]] if suffix == "csv" else [row["name"] for row in rows]
+        wanted = [f"{image.name}" for image in reversed(at.service.images.values()) if "debian" not in image.name]
+        assert names == [("'" if suffix == "csv" else "") + "=cmd()", *wanted[1:]]
+        await at.press(":", *f"export {tmp_path}/images.doc", "enter")
+        await at.hears("must end in")
+        assert [each.name for each in tmp_path.iterdir()] == [file.name]
+
+
+async def test_everything_is_found_by_a_few_letters() -> None:
+    async with screen(ListService(6)) as at:
+        await at.press("enter", "escape", "ctrl+p")
+        await at.sees("Go to Transfers", "Publish a file")
+        await at.press(*"trans", "enter")
+        await at.until(lambda: at.desk.view is at.desk.transfers)
+        await at.press("ctrl+p", *"fedora", "enter")
+        await at.until(lambda: at.desk.view is at.desk.image)
+        await at.press("ctrl+p", *"theme light", "enter")
+        await at.until(lambda: at.app.theme == "light")
+        await at.press("ctrl+p", *"zzzz")
+        await at.sees("Nothing fits")
+
+
+async def test_another_cloud_is_gone_to_however_dead_this_one_is() -> None:
+    other = ListService(0)
+    other.add(7, name="only over there")
+    here = ListService(10)
+    async with screen(here, opening=Opening(here, other=other)) as at:
+        await at.press("space", "P")
+        await at.until(lambda: at.app.session.history.changes)
+        here.fails = Unreachable("connection refused")
+        await at.sees("✕ unreachable")
+        await at.press(":", *"cl other", "enter")
+        await at.sees("only over there", "polling 1s", "1 of 1")
+        assert here.cancelled
+        assert not at.table.marks
+        assert not at.app.session.history.changes  # they are of the cloud that was left
+        await at.press(":", *"cl nowhere", "enter")
+        await at.hears("there are: lab, other")
+        await at.press(":", *"cl", "enter")
+        await at.sees("Go to cloud", "lab")
 
 
 async def test_a_column_that_the_server_cannot_sort_by_says_so() -> None:
@@ -234,6 +331,24 @@ async def test_failures_keep_the_rows_and_are_named() -> None:
         await at.press("ctrl+r")
         await at.sees("polling")
         assert "refused" not in at.text()
+
+
+async def test_a_part_that_is_down_is_named_and_recovers_by_itself() -> None:
+    async with screen(ListService(10)) as at:
+        at.service.told = (Part(name="registry", ready=False, error="it does not answer at unix:/run/registry"),)
+        at.service.fails = Unavailable("The registry cannot be reached.")
+        await at.sees("✕ registry down", "registry: it does not answer at unix:/run/registry", "cirros-0.6-8")
+        await at.press("enter")  # the detail keeps what it shows as well
+        await at.sees("✕ registry down", document(9)["id"])
+        at.service.told, at.service.fails = (), None
+        await at.sees("polling 1s", seconds=8)
+        assert "registry" not in at.text()
+
+
+async def test_a_503_without_parts_shows_its_own_sentence() -> None:
+    async with screen(ListService(10)) as at:
+        at.service.fails = Unavailable("The database is locked; try again later.")
+        await at.sees("✕ unavailable", "The database is locked; try again later.", "cirros-0.6-8")
 
 
 async def test_credentials_refused_twice_say_sign_in() -> None:

@@ -11,6 +11,10 @@ import pytest
 
 from glancetui.app import Opening, Options
 from glancetui.client.client import Client
+from glancetui.client.query import ImageQuery
+from glancetui.errors import Stale
+from glancetui.tui.ports import setting
+from glancetui.tui.remote import RemoteService
 from tests.serving import running_server
 from tests.tui.fakes import screen
 
@@ -26,8 +30,6 @@ class Endpoint:
         self.client = Client.at(url)
 
     def names(self) -> dict[str, str]:
-        from glancetui.client.query import ImageQuery
-
         return {image.name or "": image.id for image in self.client.images(ImageQuery())}
 
 
@@ -89,10 +91,11 @@ async def test_what_another_client_does_appears_within_two_seconds(endpoint: str
         await at.until(lambda: at.images.source.is_gone(created.id), 2)
 
 
-async def test_a_refused_upload_shows_the_servers_sentence(endpoint: str, tmp_path: Path) -> None:
+async def test_a_refused_upload_shows_the_servers_sentence_and_is_sent_again(endpoint: str, tmp_path: Path) -> None:
     file = tmp_path / "not really.qcow2"
     file.write_bytes(b"no qcow2 at all" * 1000)
-    async with screen(Endpoint(endpoint), (100, 30), opening=Opening(Options(endpoint=endpoint))) as at:
+    other = Endpoint(endpoint)
+    async with screen(other, (100, 30), opening=Opening(Options(endpoint=endpoint))) as at:
         await at.press("n")
         await at.sees("Publish a file")
         form = at.app.screen
@@ -106,6 +109,32 @@ async def test_a_refused_upload_shows_the_servers_sentence(endpoint: str, tmp_pa
         await at.press("n")  # opens the form again, filled in
         await at.until(lambda: at.app.screen is not at.desk)
         assert at.app.screen.query_one("#path").value == str(file)
+        image_id = at.app.session.transfers.row(0).image_id
+        await at.until(lambda: at.app.screen.found is not None)
+        at.app.screen.query_one("#disk_format").value = "raw"
+        at.app.screen.query_one("#tags").value = "mended"
+        await at.press("ctrl+s")
+        await at.until(lambda: len(at.app.session.transfers) == 2 and at.app.session.transfers.row(0).over, 30)
+        assert at.app.session.transfers.row(0).sentence == ""
+        image = other.client.image(image_id)  # the one that waited, not a second
+        assert (image.status, image.disk_format, image.tags) == ("active", "raw", ("mended",))
+        assert other.names()["not really"] == image_id
+        other.client.delete(image_id)
+
+
+async def test_what_changed_on_the_service_since_it_was_seen_is_left_alone(endpoint: str) -> None:
+    other = Endpoint(endpoint)
+    image = other.client.create({"name": "seen", "visibility": "private"}).image
+    service = RemoteService(other.client)
+    other.client.patch(image.id, [{"op": "replace", "path": "/min_disk", "value": 3}])
+    for change in (service.delete, service.deactivate, lambda seen: service.patch(seen, setting({"name": "x"}))):
+        with pytest.raises(Stale):
+            change(image)
+    now = other.client.image(image.id)
+    listed = other.client.page(ImageQuery(), None).images
+    assert next(row for row in listed if row.id == image.id).same_as(now)  # a list shows what a single answer does
+    service.delete(now)
+    assert "seen" not in other.names()
 
 
 async def test_hidden_images_are_shown_when_asked_for(endpoint: str) -> None:

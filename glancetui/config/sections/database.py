@@ -6,8 +6,8 @@ from glancetui.config.kinds import Kind
 from glancetui.config.option import Option, Section
 
 ONE_DATABASE = "one connection serves reading and writing"
-SQLITE_ONLY = "SQLite needs none of it"
 OWN_RETRY = "transactions are retried by rules of their own"
+UNTIL_THERE = "a database that is away is tried again until it is there"
 
 DATABASE = Section(
     "database",
@@ -21,7 +21,7 @@ DATABASE = Section(
             secret=True,
             shown_default="sqlite:///<data folder>/glance.sqlite",
         ),
-        Option("max_pool_size", Kind.INTEGER, 5, "Connections that a worker keeps open."),
+        Option("max_pool_size", Kind.INTEGER, 5, "Connections that a worker keeps open.", minimum=1),
         Option("max_overflow", Kind.INTEGER, 50, "Connections that a worker may open above max_pool_size."),
         Option(
             "slave_connection",
@@ -53,21 +53,34 @@ DATABASE = Section(
             "SQLite's synchronous mode.",
             no_effect="commits that acknowledge data are always synchronous",
         ),
-        Option("mysql_sql_mode", Kind.TEXT, "TRADITIONAL", "SQL mode of MySQL.", no_effect=SQLITE_ONLY),
-        Option("mysql_wsrep_sync_wait", Kind.INTEGER, None, "Causality checks of Galera.", no_effect=SQLITE_ONLY),
+        Option(
+            "mysql_sql_mode",
+            Kind.TEXT,
+            "TRADITIONAL",
+            "SQL mode of MySQL sessions; STRICT_ALL_TABLES is added, lest text be cut off without an error.",
+        ),
+        Option(
+            "mysql_wsrep_sync_wait",
+            Kind.INTEGER,
+            None,
+            "wsrep_sync_wait of Galera sessions: 1 makes reads wait for what other nodes have committed. "
+            "Not set: the server's own.",
+        ),
         Option(
             "connection_recycle_time",
             Kind.INTEGER,
             3600,
-            "Seconds after which a connection is replaced.",
-            no_effect=SQLITE_ONLY,
+            "Seconds after which a connection to a server is replaced; -1: never.",
         ),
-        Option("max_retries", Kind.INTEGER, 10, "Attempts to connect at start.", no_effect=SQLITE_ONLY),
-        Option("retry_interval", Kind.INTEGER, 10, "Seconds between two attempts to connect.", no_effect=SQLITE_ONLY),
+        Option("max_retries", Kind.INTEGER, 10, "Attempts to reach the database at start.", no_effect=UNTIL_THERE),
+        Option("retry_interval", Kind.INTEGER, 10, "Seconds between two such attempts.", no_effect=UNTIL_THERE),
         Option(
-            "pool_timeout", Kind.INTEGER, None, "Seconds to wait for a connection of the pool.", no_effect=SQLITE_ONLY
+            "pool_timeout",
+            Kind.INTEGER,
+            None,
+            "Seconds to wait for a connection of the pool. Not set: `database_busy_seconds` of [glancetui].",
         ),
-        Option("connection_parameters", Kind.TEXT, "", "Parameters to append to the URL.", no_effect=SQLITE_ONLY),
+        Option("connection_parameters", Kind.TEXT, "", "Parameters to append to the URL: `name=value&name=value`."),
         Option("use_db_reconnect", Kind.BOOLEAN, False, "Retry after a lost connection.", no_effect=OWN_RETRY),
         Option("db_retry_interval", Kind.INTEGER, 1, "Seconds between two retries.", no_effect=OWN_RETRY),
         Option("db_inc_retry_interval", Kind.BOOLEAN, True, "Lengthen the time between retries.", no_effect=OWN_RETRY),

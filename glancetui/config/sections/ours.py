@@ -29,6 +29,53 @@ GLANCETUI = Section(
         ),
         Option("listen", Kind.LIST, ["127.0.0.1:9292"], "Addresses to serve on: HOST:PORT, [IPv6]:PORT or unix:PATH."),
         Option("workers", Kind.INTEGER, 1, "Processes that serve requests.", minimum=1, maximum=1024),
+        Option(
+            "registry",
+            Kind.TEXT,
+            None,
+            (
+                "Where `serve api` reaches the registry service: unix:PATH, https://HOST:PORT, or HOST:PORT on "
+                "loopback. Not set: it uses the database directly."
+            ),
+        ),
+        Option(
+            "registry_listen",
+            Kind.LIST,
+            [],
+            (
+                "Addresses of `serve registry`: unix:PATH (for its owner only), https://HOST:PORT, or HOST:PORT on "
+                "loopback. A network address needs registry_secret or, with https, registry_ca_file."
+            ),
+            shown_default="unix:registry.sock in data_dir",
+        ),
+        Option("registry_workers", Kind.INTEGER, 1, "Processes of `serve registry`.", minimum=1, maximum=1024),
+        Option(
+            "registry_secret",
+            Kind.TEXT,
+            None,
+            (
+                "What API workers and registry service both know; each proves it to the other without sending it. On a "
+                "unix socket it may be left out: only its owner, and root, reach that."
+            ),
+            secret=True,
+        ),
+        Option("registry_secret_file", Kind.TEXT, None, "A file that holds the secret instead: its first line."),
+        Option(
+            "registry_cert_file",
+            Kind.TEXT,
+            None,
+            "Certificate, with its chain: of `serve registry` for https, of `serve api` where callers need one.",
+        ),
+        Option("registry_key_file", Kind.TEXT, None, "The key of registry_cert_file.", shown_default="in that file"),
+        Option(
+            "registry_ca_file",
+            Kind.TEXT,
+            None,
+            (
+                "Authorities of the other side's certificates. For `serve registry`: every caller must have one of "
+                "theirs. For `serve api`: what the service's is checked against; not set: the system's."
+            ),
+        ),
         Option("htpasswd_file", Kind.TEXT, None, "Names and bcrypt hashes of passwords, for auth = basic."),
         Option("identity_file", Kind.TEXT, None, "Lines `user:project:role,role`, for auth = basic."),
         Option(
@@ -65,6 +112,14 @@ GLANCETUI = Section(
         ),
         Option("drain_seconds", Kind.NUMBER, 30.0, "Seconds that running requests get after SIGTERM.", minimum=0),
         Option(
+            "worker_silence_seconds",
+            Kind.NUMBER,
+            30.0,
+            "A worker whose event loop stands still for so long is killed and replaced; 0: never. Work in threads may "
+            "take as long as it likes.",
+            minimum=0,
+        ),
+        Option(
             "upload_lease_seconds",
             Kind.NUMBER,
             60.0,
@@ -93,7 +148,13 @@ GLANCETUI = Section(
             [],
             "As metadef_warn, and the request is refused with 400. Stands above metadef_warn where both name one.",
         ),
-        Option("database_busy_seconds", Kind.NUMBER, 30.0, "Longest wait for SQLite's one writer.", minimum=0),
+        Option(
+            "database_busy_seconds",
+            Kind.NUMBER,
+            30.0,
+            "Longest wait for other writers: SQLite's one at a time, or a row that another locks.",
+            minimum=0,
+        ),
         Option(
             "upgrade",
             Kind.BOOLEAN,

@@ -12,13 +12,13 @@ __all__ = ["SqlRegistry", "open_registry"]
 def open_registry(settings: DatabaseSettings, node: str) -> SqlRegistry:
     """The registry of `settings`, its schema current.
 
-    An empty database is filled, an older one upgraded, where `settings.upgrade` allows. `node` names this process tree
-    in events. Raises ConfigError for a database that needs an operator's decision, RegistryUnavailable for one that
-    cannot be reached now.
+    An empty database is filled, an older one upgraded, where `settings.upgrade` allows; one of Glance's is taken over
+    where `settings.adopt` does. `node` names this process tree in events. Raises ConfigError for a database that needs
+    an operator's decision, RegistryUnavailable for one that cannot be reached now.
     """
     database = schema.open_database(settings, create=settings.upgrade)
     try:
-        schema.prepare(database, upgrade=settings.upgrade)
+        schema.prepare(database, upgrade=settings.upgrade, adopt=settings.adopt)
     except BaseException:
         database.close()
         raise

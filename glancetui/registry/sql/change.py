@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from glancetui.errors import NotFound, RegistryUnavailable, Stale
 from glancetui.model import Image
 from glancetui.registry.interface import Actor, Seen
-from glancetui.registry.sql import events
+from glancetui.registry.sql import events, leases
+from glancetui.registry.sql.dialect import Dialect
 from glancetui.registry.sql.documents import decode_image, document
 from glancetui.registry.sql.tables import gt_images, images
 
@@ -28,6 +29,7 @@ _STATE = (
     .select_from(images.outerjoin(gt_images, gt_images.c.image_id == images.c.id))
     .where(images.c.id == sa.bindparam("image_id"))
 )
+_LOCK = sa.select(images.c.id).where(images.c.id == sa.bindparam("image_id")).with_for_update()
 _FIRST_REVISION = sa.insert(gt_images)
 _NEXT_REVISION = (
     sa.update(gt_images)
@@ -54,12 +56,21 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change:
-    """A transaction under way. `now` is its one time, in UTC without zone."""
+    """A transaction under way. `now` is its one time, in UTC without zone, as Glance's columns hold it."""
 
-    def __init__(self, db: sa.Connection, now: datetime, actor: Actor, node: str) -> None:
-        self.db, self.now, self.actor, self._node = db, now, actor, node
+    def __init__(self, db: sa.Connection, dialect: Dialect, moment: datetime, actor: Actor, node: str) -> None:
+        self.db, self._dialect, self.actor, self._node = db, dialect, actor, node
+        self.moment = moment  # as our own columns hold it
+        self.now = dialect.stored(moment)
 
     def state(self, image_id: str) -> State | None:
+        """The image's row, which from here on no other transaction changes.
+
+        Where several write at once the row is locked first and read by another statement: PostgreSQL would read what
+        is joined to it as it was before the wait for the lock.
+        """
+        if self._dialect.concurrent:
+            self.db.execute(_LOCK, {"image_id": image_id})
         row = self.db.execute(_STATE, {"image_id": image_id}).fetchone()
         if row is None:
             return None
@@ -79,6 +90,11 @@ class Change:
             raise Stale(f"Image {seen.image_id} was changed by somebody else meanwhile. Read it again, then retry.")
         return state
 
+    def alone(self, name: str) -> None:
+        """From here on no other transaction that asked for the same name runs beside this one."""
+        if self._dialect.concurrent:
+            leases.hold(self.db, name, self.moment)
+
     def update(self, state: State, values: Mapping[str, object]) -> None:
         """Write columns of the image; its time and revision move on."""
         self.db.execute(_UPDATE, {"of_image": state.image_id, **values, "updated_at": self.now})
@@ -95,7 +111,8 @@ class Change:
         self.db.execute(_KEEP_REASON, {"of_image": image_id, "reason": reason})
 
     def tell(self, kind: str, image_id: str | None = None) -> None:
-        events.add(self.db, kind, image_id, self.actor, self._node, self.now)
+        numbered = not self._dialect.concurrent
+        events.add(self.db, kind, image_id, self.actor, self._node, self.moment, numbered=numbered)
 
     def image(self, image_id: str) -> Image:
         """The image as this transaction leaves it."""

@@ -1,19 +1,32 @@
 """Images as JSON documents that the database builds and msgspec decodes straight into values.
 
-One row comes back however many images there are: for each row fetched the driver gives up the interpreter's lock and
-has to wait for it again.
+On SQLite one row comes back however many images there are: for each row fetched its driver gives up the interpreter's
+lock and has to wait for it again. Servers send a row for each image: what they can put into one value is limited.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from glancetui.model import Image, ImageLocation
-from glancetui.registry.sql import sqlite
+from glancetui.registry.sql import mariadb, postgresql, sqlite
+from glancetui.registry.sql.expressions import Json, live
 from glancetui.registry.sql.tables import gt_images, image_locations, image_properties, image_tags, images
+
+#: By SQLAlchemy's names of databases.
+JSON: Mapping[str, Json] = {
+    "sqlite": sqlite.SqliteJson(),
+    "mysql": mariadb.MariaJson(),
+    "postgresql": postgresql.PostgresJson(),
+}
 
 PLAIN = (
     "id", "status", "visibility", "created_at", "name", "protected", "os_hidden", "checksum", "os_hash_algo",
@@ -21,55 +34,66 @@ PLAIN = (
 )  # fmt: skip
 
 
-def document() -> sa.ColumnElement[Any]:
+class _Document(FunctionElement[str]):
+    inherit_cache = True
+    type = sa.String()
+
+
+@compiles(_Document)
+def _spelled(_element: _Document, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(_built(compiler.dialect.name), **options)
+
+
+def document() -> sa.ColumnElement[str]:
     """One row of `images` (outer-joined with `gt_images`), with all that hangs on it, as a JSON object."""
-    return sqlite.json_object(
+    return _Document()
+
+
+def aggregated(each: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """All rows' documents as one array, in the order of the rows: SQLite only."""
+    return sa.func.json_group_array(each)
+
+
+def joined(rows: Sequence[Sequence[str]]) -> str:
+    """The documents of many rows as one array."""
+    return f"[{','.join([row[0] for row in rows])}]"
+
+
+@functools.cache
+def _built(database: str) -> sa.ColumnElement[Any]:
+    json = JSON[database]
+    whole = json.object(
         **{name: images.c[name] for name in PLAIN},
         updated_at=sa.func.coalesce(images.c.updated_at, images.c.created_at),
-        properties=_properties(),
-        tags=_tags(),
-        locations=_locations(),
-        revision=sa.func.coalesce(gt_images.c.revision, sa.literal_column("0")),
+        properties=_properties(json),
+        tags=_tags(json),
+        locations=_locations(json),
+        revision=sa.func.coalesce(gt_images.c.revision, sa.literal_column("0", sa.Integer)),
         reason=gt_images.c.reason,
     )
+    return whole if database != "postgresql" else sa.cast(whole, sa.Text)  # its driver would decode JSON
 
 
-def _properties() -> sa.ColumnElement[Any]:
+def _properties(json: Json) -> sa.ColumnElement[Any]:
     table = image_properties
-    return (
-        sa.select(sqlite.json_map_of(table.c.name, table.c.value))
-        .where(table.c.image_id == images.c.id, sqlite.live(table))
-        .correlate(images)
-        .scalar_subquery()
-    )
+    return json.map_of(table.c.name, table.c.value, (table.c.image_id == images.c.id, live(table)), images)
 
 
-def _tags() -> sa.ColumnElement[Any]:
+def _tags(json: Json) -> sa.ColumnElement[Any]:
     # Distinct, because nothing in the schema keeps two writers from adding the same tag.
-    values = (
-        sa.select(image_tags.c.value)
-        .where(image_tags.c.image_id == images.c.id, sqlite.live(image_tags))
-        .distinct()
-        .order_by(image_tags.c.value)
-        .correlate(images)
-        .subquery("tags")
-    )
-    return sa.select(sqlite.json_array_of(values.c.value)).scalar_subquery()
+    table = image_tags
+    return json.set_of(table.c.value, (table.c.image_id == images.c.id, live(table)), images)
 
 
-def _locations() -> sa.ColumnElement[Any]:
+def _locations(json: Json) -> sa.ColumnElement[Any]:
     table = image_locations
-    rows = (
-        sa.select(table.c.id, table.c.value, table.c.meta_data, table.c.status)
-        .where(table.c.image_id == images.c.id, sqlite.live(table), table.c.status == sa.text("'active'"))
-        .order_by(table.c.id)
-        .correlate(images)
-        .subquery("locations")
+    return json.array_of(
+        ("id", "value", "meta_data", "status"),
+        table,
+        (table.c.image_id == images.c.id, live(table), table.c.status == sa.text("'active'")),
+        images,
+        lambda row: json.object(url=row.value, metadata=json.embedded(row.meta_data), status=row.status, id=row.id),
     )
-    entry = sqlite.json_object(
-        url=rows.c.value, metadata=sqlite.json_text(rows.c.meta_data), status=rows.c.status, id=rows.c.id
-    )
-    return sa.select(sqlite.json_array_of(entry)).scalar_subquery()
 
 
 # Not strict: SQLite has no booleans, only 0 and 1.
@@ -84,16 +108,24 @@ class _AnyLocation(msgspec.Struct, frozen=True):
     metadata: object = None
 
     def value(self) -> ImageLocation:
-        entries = self.metadata if isinstance(self.metadata, dict) else {}
+        entries = _json_of(self.metadata) if isinstance(self.metadata, str) else self.metadata
         return ImageLocation(
             url=self.url,
             metadata={
                 name: value if isinstance(value, str) else msgspec.json.encode(value).decode()
-                for name, value in entries.items()
+                for name, value in (entries.items() if isinstance(entries, dict) else ())
             },
             status=self.status,
             id=self.id,
         )
+
+
+def _json_of(text: str) -> object:
+    try:
+        found: object = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return None
+    return found
 
 
 def decode_image(text: str) -> Image:
@@ -111,7 +143,10 @@ def decode_images(text: str) -> list[Image]:
 
 
 def _decode_odd(document: dict[str, Any]) -> Image:
-    """An image whose locations carry metadata that are not plain strings; Glance allows any JSON there."""
+    """An image whose locations carry metadata that are not plain strings; Glance allows any JSON there.
+
+    PostgreSQL sends them as text, since it cannot tell whether they are JSON.
+    """
     locations = msgspec.convert(document.pop("locations"), list[_AnyLocation])
     image = msgspec.convert(document, Image, strict=False)
     return msgspec.structs.replace(image, locations=tuple(location.value() for location in locations))

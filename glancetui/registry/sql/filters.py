@@ -8,7 +8,8 @@ import msgspec
 import sqlalchemy as sa
 
 from glancetui.registry.interface import Between, Filter, ImageQuery, OneOf, PropertyIs, TimeIs
-from glancetui.registry.sql import sqlite
+from glancetui.registry.sql.dialect import Dialect
+from glancetui.registry.sql.expressions import same_text, walk_index
 from glancetui.registry.sql.tables import image_properties, image_tags, images
 
 _LARGEST = (1 << 63) - 1  # what the database can compare with
@@ -22,6 +23,7 @@ _ALONE = {
     "created_at": "created_at_image_idx",
     "updated_at": "updated_at_image_idx",
 }
+_NUMBERS = frozenset({"size", "min_ram", "min_disk"})
 #: Where the properties and tags of an image are found.
 _BEARERS = {
     "property": (image_properties, "ix_image_properties_image_id"),
@@ -60,21 +62,21 @@ def _shape(place: int, wanted: Filter) -> FilterShape:
             return FilterShape("property", place)
 
 
-def parameters_of(query: ImageQuery) -> dict[str, object]:
+def parameters_of(query: ImageQuery, dialect: Dialect) -> dict[str, object]:
     values: dict[str, object] = {}
     for place, each in enumerate(query.filters):
-        values.update(_parameters(place, each))
+        values.update(_parameters(place, each, dialect))
     for number, tag in enumerate(query.tags):
         values[f"f{len(query.filters) + number}_0"] = tag
     return values
 
 
-def _parameters(place: int, wanted: Filter) -> dict[str, object]:
+def _parameters(place: int, wanted: Filter, dialect: Dialect) -> dict[str, object]:
     match wanted:
         case OneOf():
             return {f"f{place}_{number}": _comparable(value) for number, value in enumerate(wanted.values)}
         case TimeIs():
-            return {f"f{place}_0": sqlite.time_in(wanted.at)}
+            return {f"f{place}_0": dialect.time_in(wanted.at)}
         case Between():
             return {f"f{place}_0": _bounded(wanted.least), f"f{place}_1": _bounded(wanted.most)}
         case PropertyIs():
@@ -91,7 +93,9 @@ def _bounded(value: int | None) -> int | None:
 
 
 def _value(shape: FilterShape, number: int = 0) -> sa.BindParameter[Any]:
-    return sa.bindparam(f"f{shape.place}_{number}")
+    # Numbers as wide as they come, also beside a narrower column: PostgreSQL would refuse to make them fit.
+    wide = sa.BigInteger() if shape.field in _NUMBERS else None
+    return sa.bindparam(f"f{shape.place}_{number}", type_=wide)
 
 
 # -- as a condition on a row of images ---------------------------------------------------------------------------------
@@ -101,7 +105,7 @@ def condition(shape: FilterShape) -> sa.ColumnElement[bool]:
     match shape.kind:
         case "property" | "tag":
             table, index = _BEARERS[shape.kind]
-            bearer = sqlite.walk_index(bearers(shape), table, index)
+            bearer = walk_index(bearers(shape), table, index)
             return bearer.where(table.c.image_id == images.c.id).correlate(images).exists()
         case "one-of":
             return _one_of(shape)
@@ -118,7 +122,7 @@ def bearers(shape: FilterShape) -> sa.Select[Any]:
         return sa.select(tags.c.image_id).where(tags.c.value == _value(shape), tags.c.deleted == sa.false())
     props = image_properties
     return sa.select(props.c.image_id).where(
-        props.c.name == _value(shape, 1), props.c.value == _value(shape), props.c.deleted == sa.false()
+        props.c.name == _value(shape, 1), same_text(props.c.value, _value(shape)), props.c.deleted == sa.false()
     )
 
 
@@ -163,13 +167,13 @@ def start(shape: FilterShape) -> sa.Select[Any] | None:
     """The ids that the filter lets through, read from an index; None if there is no such index."""
     if shape.kind in _BEARERS:
         table, _ = _BEARERS[shape.kind]
-        return sqlite.walk_index(bearers(shape), table, f"gt_ix_{table.name}_value")
+        return walk_index(bearers(shape), table, f"gt_ix_{table.name}_value")
     if shape.kind == "time" and shape.detail == "neq":
         return None
     if shape.field in _ALONE:
         found = sa.select(images.c.id).where(condition(shape))
         index = _ALONE[shape.field]
-        return found if index is None else sqlite.walk_index(found, images, index)
+        return found if index is None else walk_index(found, images, index)
     if shape.field in _BEHIND_VISIBILITY:
         return _behind_visibility(shape)
     return None
@@ -185,4 +189,4 @@ def _behind_visibility(shape: FilterShape) -> sa.Select[Any]:
         images.c.os_hidden == sa.bindparam("os_hidden"),
         condition(shape),
     )
-    return sqlite.walk_index(found, images, f"gt_ix_images_visibility_{shape.field}")
+    return walk_index(found, images, f"gt_ix_images_visibility_{shape.field}")

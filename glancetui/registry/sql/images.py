@@ -12,14 +12,23 @@ from sqlalchemy import exc
 from glancetui.errors import Duplicate, LimitExceeded, NotFound
 from glancetui.model import Image, ImageStatus
 from glancetui.registry.interface import ImageChange, NewImage, Seen
-from glancetui.registry.sql import outbox, sqlite
+from glancetui.registry.sql import outbox
 from glancetui.registry.sql.change import Change
-from glancetui.registry.sql.tables import image_locations, image_members, image_properties, image_tags, images
+from glancetui.registry.sql.expressions import exactly, live
+from glancetui.registry.sql.tables import (
+    gt_tombstones,
+    image_locations,
+    image_members,
+    image_properties,
+    image_tags,
+    images,
+)
 
 #: What the bytes said of an image; it goes with them.
 NO_BYTES: Mapping[str, None] = dict.fromkeys(("size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value"))
 
 _ADD_IMAGE = sa.insert(images)
+_TOMBSTONE = sa.select(gt_tombstones.c.image_id).where(gt_tombstones.c.image_id == sa.bindparam("image_id"))
 _ADD_PROPERTIES = sa.insert(image_properties)
 _ADD_TAGS = sa.insert(image_tags)
 _PROPERTIES = sa.select(image_properties.c.name, image_properties.c.value, image_properties.c.deleted).where(
@@ -28,23 +37,23 @@ _PROPERTIES = sa.select(image_properties.c.name, image_properties.c.value, image
 _SET_PROPERTY = sa.update(image_properties).where(
     image_properties.c.image_id == sa.bindparam("of_image"), image_properties.c.name == sa.bindparam("named")
 )
-_TAGS = sa.select(image_tags.c.value).where(image_tags.c.image_id == sa.bindparam("image_id"), sqlite.live(image_tags))
+_TAGS = sa.select(image_tags.c.value).where(image_tags.c.image_id == sa.bindparam("image_id"), live(image_tags))
 _DROP_TAG = sa.update(image_tags).where(
     image_tags.c.image_id == sa.bindparam("of_image"),
-    image_tags.c.value == sa.bindparam("tag"),
-    sqlite.live(image_tags),
+    exactly(image_tags.c.value, sa.bindparam("tag")),
+    live(image_tags),
 )
 _DROP_ALL = [
-    sa.update(table).where(table.c.image_id == sa.bindparam("of_image"), sqlite.live(table))
+    sa.update(table).where(table.c.image_id == sa.bindparam("of_image"), live(table))
     for table in (image_properties, image_tags, image_members)
 ]
 _DROP_LOCATIONS = sa.update(image_locations).where(
-    image_locations.c.image_id == sa.bindparam("of_image"), sqlite.live(image_locations)
+    image_locations.c.image_id == sa.bindparam("of_image"), live(image_locations)
 )
 _BYTES_STORED = (
     sa.select(sa.func.sum(images.c.size))
     .select_from(images.join(image_locations, image_locations.c.image_id == images.c.id))
-    .where(images.c.deleted == sa.false(), sqlite.live(image_locations))
+    .where(images.c.deleted == sa.false(), live(image_locations))
 )
 _BYTES_STORED_BY = {
     True: _BYTES_STORED.where(images.c.owner.is_(None)),
@@ -62,14 +71,20 @@ def create(change: Change, new: NewImage) -> Image:
         )
     }  # fmt: skip
     row.update(status=ImageStatus.QUEUED.value, created_at=change.now, updated_at=change.now)
+    if change.db.execute(_TOMBSTONE, {"image_id": new.id}).fetchone() is not None:
+        raise _used(new.id)
     try:
         change.db.execute(_ADD_IMAGE, {**row, "deleted": False})
     except exc.IntegrityError as error:
-        raise Duplicate(f"The id {new.id} is or was another image's. Choose another, or none.") from error
+        raise _used(new.id) from error
     _add_properties(change, new.id, new.properties)
     _add_tags(change, new.id, tags)
     change.tell("image.create", new.id)
     return Image(**row, properties=dict(new.properties), tags=tags)
+
+
+def _used(image_id: str) -> Duplicate:
+    return Duplicate(f"The id {image_id} is or was another image's. Choose another, or none.")
 
 
 def apply(change: Change, seen: Seen, wanted: ImageChange) -> Image:
@@ -122,7 +137,7 @@ def remove_tag(change: Change, image_id: str, tag: str) -> None:
 
 
 def bytes_stored(db: sa.Connection, owner: str | None) -> int:
-    return db.execute(_BYTES_STORED_BY[owner is None], {"owner": owner}).scalar() or 0
+    return int(db.execute(_BYTES_STORED_BY[owner is None], {"owner": owner}).scalar() or 0)  # servers sum in decimals
 
 
 def _add_properties(change: Change, image_id: str, properties: Mapping[str, str | None]) -> None:

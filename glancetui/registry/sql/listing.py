@@ -16,8 +16,11 @@ import sqlalchemy as sa
 from glancetui.errors import BadRequest
 from glancetui.model import Image
 from glancetui.registry.interface import ImageQuery, OneOf, Sort
-from glancetui.registry.sql import filters, sqlite
-from glancetui.registry.sql.documents import decode_images, document
+from glancetui.registry.sql import filters
+from glancetui.registry.sql.database import Database
+from glancetui.registry.sql.dialect import Dialect
+from glancetui.registry.sql.documents import aggregated, decode_images, document, joined
+from glancetui.registry.sql.expressions import walk_index
 from glancetui.registry.sql.filters import FilterShape
 from glancetui.registry.sql.order import beyond, ordering, whole_sort
 from glancetui.registry.sql.statement import Prepared
@@ -67,8 +70,9 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True):
 class Pages:
     """Compiles statements by shape and keeps them."""
 
-    def __init__(self, dialect: sa.engine.Dialect) -> None:
-        self._dialect = dialect
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._dialect = database.dialect
         self._kept: dict[Hashable, Prepared] = {}
         self._plans: dict[Shape, _Plan] = {}
 
@@ -76,14 +80,14 @@ class Pages:
         if query.limit < 1 or any(isinstance(each, OneOf) and not each.values for each in query.filters):
             return []
         shape = _shape_of(query)
-        values = _values_of(query)
+        values = _values_of(query, self._dialect)
         marker_nulls = self._marker_nulls(db, query, shape, values)
         planned = self._with_plan(db, shape, values)
         if planned is None:
             return []
         whole = msgspec.structs.replace(planned, marker_nulls=marker_nulls)
-        found = self._prepared(("page", whole), lambda: page_statement(whole)).first(db, values)
-        return decode_images(found[0]) if found else []
+        rows = self._prepared(("page", whole), lambda: page_statement(whole, self._dialect)).rows(db, values)
+        return decode_images(rows[0][0] if self._dialect.one_row_pages else joined(rows))
 
     def _marker_nulls(
         self, db: sa.Connection, query: ImageQuery, shape: Shape, values: dict[str, object]
@@ -140,7 +144,7 @@ class Pages:
     def _prepared(self, key: Hashable, build: Callable[[], sa.Select[Any]]) -> Prepared:
         prepared = self._kept.get(key)
         if prepared is None:
-            prepared = Prepared(build(), self._dialect)
+            prepared = Prepared(build(), self._database)
             if len(self._kept) >= _SHAPES_KEPT:
                 self._kept.clear()  # rare; callers who invent shapes must not fill the memory
             self._kept[key] = prepared
@@ -170,13 +174,13 @@ def _shape_of(query: ImageQuery) -> Shape:
     )
 
 
-def _values_of(query: ImageQuery) -> dict[str, object]:
-    values = filters.parameters_of(query)
+def _values_of(query: ImageQuery, dialect: Dialect) -> dict[str, object]:
+    values = filters.parameters_of(query, dialect)
     values.update(
         project=query.viewer.project,
         member_status=query.member_status,
-        os_hidden=int(query.os_hidden),
-        protected=int(bool(query.protected)),
+        os_hidden=query.os_hidden,
+        protected=bool(query.protected),
         limit=query.limit,
         marker=query.marker,
     )
@@ -189,16 +193,18 @@ def _values_of(query: ImageQuery) -> dict[str, object]:
 # -- statements --------------------------------------------------------------------------------------------------------
 
 
-def page_statement(shape: Shape) -> sa.Select[Any]:
-    """One row, one column: the page as a JSON array. The join is an outer one so that it cannot change the order."""
-    page = _page_keys(shape)
-    joined = page.outerjoin(images, images.c.id == page.c.id).outerjoin(gt_images, gt_images.c.image_id == page.c.id)
-    return sa.select(sqlite.json_array_of(document())).select_from(joined)
+def page_statement(shape: Shape, dialect: Dialect) -> sa.Select[Any]:
+    """The page's images as JSON, one row or many. The join is an outer one so that it cannot change the order."""
+    page = _page_keys(shape, dialect)
+    source = page.outerjoin(images, images.c.id == page.c.id).outerjoin(gt_images, gt_images.c.image_id == page.c.id)
+    if dialect.one_row_pages:
+        return sa.select(aggregated(document())).select_from(source)
+    return sa.select(document()).select_from(source).order_by(*ordering(shape.sort, page.c))
 
 
-def _page_keys(shape: Shape) -> sa.Subquery:
+def _page_keys(shape: Shape, dialect: Dialect) -> sa.Subquery:
     """The sort keys of the page's images, in order, read without anything else of them."""
-    parts = [_driven(shape)] if shape.driver is not None else _walked(shape)
+    parts = [_driven(shape, dialect)] if shape.driver is not None else _walked(shape, dialect)
     limited = [sa.select(part.subquery(f"part_{number}")) for number, part in enumerate(parts)]
     union = sa.union_all(*limited).subquery("found") if len(limited) > 1 else limited[0].subquery("found")
     return sa.select(union).order_by(*ordering(shape.sort, union.c)).limit(sa.bindparam("limit")).subquery("page")
@@ -235,13 +241,13 @@ def _branches(shape: Shape) -> list[Branch]:
     return found
 
 
-def _walked(shape: Shape) -> list[sa.Select[Any]]:
+def _walked(shape: Shape, dialect: Dialect) -> list[sa.Select[Any]]:
     """Each branch, each segment beyond the marker: a range of an index, at most a page of it."""
     segments = beyond(shape.sort, shape.marker_nulls) if shape.marker_nulls is not None else [()]
     parts = []
     for branch in _branches(shape):
         if branch.memberships and shape.memberships:
-            parts.append(_by_memberships(shape))
+            parts.append(_by_memberships(shape, dialect))
             continue
         by = "visibility" if branch.own_community and shape.owns_many else branch.by
         index = f"gt_ix_images_{by}_{_index_key(shape)}"
@@ -253,7 +259,7 @@ def _walked(shape: Shape) -> list[sa.Select[Any]]:
                 *segment,
                 *_residue(shape),
             )
-            parts.append(_first_of(shape, sqlite.walk_index(part, images, index)))
+            parts.append(_first_of(shape, walk_index(part, images, index)))
     return parts
 
 
@@ -269,21 +275,22 @@ def _index_key(shape: Shape) -> str:
     return shape.sort[0].key
 
 
-def _by_memberships(shape: Shape) -> sa.Select[Any]:
+def _by_memberships(shape: Shape, dialect: Dialect) -> sa.Select[Any]:
     branch = next(branch for branch in branches(shape.eyes) if branch.memberships)
     ids = memberships(shape.eyes)
-    return _found_by_id(shape, ids, sa.and_(*branch.conditions[:-1]))
+    return _found_by_id(shape, dialect, ids, sa.and_(*branch.conditions[:-1]))
 
 
-def _driven(shape: Shape) -> sa.Select[Any]:
+def _driven(shape: Shape, dialect: Dialect) -> sa.Select[Any]:
     driver = next(each for each in shape.filters if each.place == shape.driver)
     ids = filters.start(driver)
     if ids is None:
         raise LookupError(f"No index starts from {driver}.")
-    return _found_by_id(shape, ids, sa.or_(sa.false(), *(sa.and_(*branch.conditions) for branch in _branches(shape))))
+    seen = sa.or_(sa.false(), *(sa.and_(*branch.conditions) for branch in _branches(shape)))
+    return _found_by_id(shape, dialect, ids, seen)
 
 
-def _found_by_id(shape: Shape, ids: sa.Select[Any], seen: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def _found_by_id(shape: Shape, dialect: Dialect, ids: sa.Select[Any], seen: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """Look each id up, then sort."""
     conditions = [
         seen,
@@ -293,12 +300,11 @@ def _found_by_id(shape: Shape, ids: sa.Select[Any], seen: sa.ColumnElement[bool]
     ]
     if shape.marker_nulls is not None:
         conditions.append(sa.or_(*(sa.and_(*segment) for segment in beyond(shape.sort, shape.marker_nulls))))
-    part = _keys(shape).where(images.c.id.in_(ids.correlate(None)), *conditions)
-    return _first_of(shape, sqlite.walk_index(part, images, "gt_ix_images_id"))
+    return _first_of(shape, dialect.found_by_id(_keys(shape), images, ids, conditions))
 
 
 def _first_of(shape: Shape, part: sa.Select[Any]) -> sa.Select[Any]:
-    return part.order_by(*ordering(shape.sort, images.c)).limit(sa.bindparam("limit"))
+    return part.order_by(*ordering(shape.sort, part.selected_columns)).limit(sa.bindparam("limit"))
 
 
 def _marker_statement(kind: str, keys: Sequence[str]) -> sa.Select[Any]:

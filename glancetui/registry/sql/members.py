@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from glancetui.errors import Duplicate, LimitExceeded, NotFound
 from glancetui.model import Member, MemberStatus
-from glancetui.registry.sql import sqlite
 from glancetui.registry.sql.change import Change
+from glancetui.registry.sql.expressions import live
 from glancetui.registry.sql.tables import image_members
 
 _OF_IMAGE = (
@@ -21,7 +21,7 @@ _OF_IMAGE = (
         image_members.c.created_at,
         image_members.c.updated_at,
     )
-    .where(image_members.c.image_id == sa.bindparam("image_id"), sqlite.live(image_members))
+    .where(image_members.c.image_id == sa.bindparam("image_id"), live(image_members))
     .order_by(image_members.c.id)
 )
 _ONE = _OF_IMAGE.where(image_members.c.member == sa.bindparam("member_id")).limit(1)
@@ -29,7 +29,7 @@ _ADD = sa.insert(image_members)
 _SET = sa.update(image_members).where(
     image_members.c.image_id == sa.bindparam("of_image"),
     image_members.c.member == sa.bindparam("member_id"),
-    sqlite.live(image_members),
+    live(image_members),
 )
 
 

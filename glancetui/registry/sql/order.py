@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from glancetui.registry.interface import Sort
+from glancetui.registry.sql.expressions import in_order
 from glancetui.registry.sql.tables import images
 
 _NULLABLE = frozenset({"name", "size", "container_format", "disk_format", "updated_at"})
@@ -29,7 +30,9 @@ def whole_sort(asked: Sequence[Sort]) -> tuple[Sort, ...]:
 
 
 def ordering(sort: Sequence[Sort], columns: sa.ColumnCollection[str, Any]) -> list[sa.ColumnElement[Any]]:
-    return [columns[key.key].asc() if key.direction == "asc" else columns[key.key].desc() for key in sort]
+    return [
+        in_order(columns[key.key], descending=key.direction == "desc", nullable=key.key in _NULLABLE) for key in sort
+    ]
 
 
 def beyond(sort: Sequence[Sort], nulls: Sequence[bool]) -> list[tuple[sa.ColumnElement[bool], ...]]:

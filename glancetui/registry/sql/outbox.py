@@ -11,15 +11,15 @@ import sqlalchemy as sa
 
 from glancetui.model import Location
 from glancetui.registry.interface import OutboxEntry
-from glancetui.registry.sql import sqlite
 from glancetui.registry.sql.change import Change
+from glancetui.registry.sql.expressions import live
 from glancetui.registry.sql.tables import gt_outbox, image_locations
 
 DELETE_OBJECT = "delete-object"
 
 _OWED = sa.select(image_locations.c.value, image_locations.c.meta_data).where(
     image_locations.c.image_id == sa.bindparam("image_id"),
-    sqlite.live(image_locations),
+    live(image_locations),
     image_locations.c.status != sa.literal_column("'deleted'"),
 )
 _ADD = sa.insert(gt_outbox)
@@ -31,6 +31,7 @@ _DUE = (
     .where(gt_outbox.c.due_at <= sa.bindparam("now"))
     .order_by(gt_outbox.c.due_at, gt_outbox.c.id)
     .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True)  # what another worker is claiming now is not waited for
 )
 _CLAIM = sa.update(gt_outbox).where(gt_outbox.c.id == sa.bindparam("entry"))
 _FINISH = sa.delete(gt_outbox).where(gt_outbox.c.id == sa.bindparam("entry"))
@@ -50,8 +51,8 @@ def owe_locations(change: Change, image_id: str) -> None:
             "store": store_of(meta_data),
             "url": url,
             "attempts": 0,
-            "due_at": change.now,
-            "created_at": change.now,
+            "due_at": change.moment,
+            "created_at": change.moment,
         }
         for url, meta_data in change.db.execute(_OWED, {"image_id": image_id})
     ]

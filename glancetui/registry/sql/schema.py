@@ -6,85 +6,133 @@ Alembic takes half a second to import: it is touched only when there is somethin
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 
 from glancetui.config.settings import DatabaseSettings
 from glancetui.errors import ConfigError
-from glancetui.registry.sql import sqlite
 from glancetui.registry.sql.database import Database
+from glancetui.registry.sql.dialect import Dialect
+from glancetui.registry.sql.mariadb import MariaDb
+from glancetui.registry.sql.postgresql import PostgreSql
+from glancetui.registry.sql.sqlite import Sqlite
+from glancetui.registry.sql.state import HEAD, REVISIONS, VERSION_TABLE, Kind, State, look
+
+__all__ = ["HEAD", "REVISIONS", "VERSION_TABLE"]
 
 log = logging.getLogger(__name__)
 
-VERSION_TABLE = "gt_alembic_version"
-#: The newest migration in `migrations/versions`, oldest first; a test holds them equal.
-REVISIONS = ("0001", "0002")
-HEAD = REVISIONS[-1]
+_KINDS: Mapping[str, Callable[[sa.URL, DatabaseSettings], Dialect]] = {
+    "sqlite": Sqlite,
+    "mysql": MariaDb,
+    "mariadb": MariaDb,
+    "postgresql": PostgreSql,
+}
 
 
 def open_database(settings: DatabaseSettings, *, create: bool) -> Database:
     """Raises ConfigError for a URL that names no database we can use, or none that is there unless `create`."""
+    dialect = dialect_of(settings)
+    if not dialect.exists():
+        if not create:
+            raise ConfigError(f"There is no database {dialect.name}. `glancetui db upgrade` makes one.")
+        dialect.create()
+    return Database(dialect)
+
+
+def dialect_of(settings: DatabaseSettings) -> Dialect:
+    """Raises ConfigError for a URL that names no database we can use."""
     try:
         url = sa.make_url(settings.connection)
     except sa.exc.ArgumentError as error:
         raise ConfigError("[database] connection is not a URL such as sqlite:////path/to/glance.sqlite.") from error
-    if url.get_backend_name() != "sqlite":
-        raise ConfigError(f"[database] connection names {url.get_backend_name()}; only sqlite is supported so far.")
-    path = sqlite.path_of(url)
-    if not path.exists():
-        if not create:
-            raise ConfigError(f"There is no database {path}. `glancetui db upgrade` makes one.")
-        sqlite.create_file(path)
-    return Database(path, settings)
+    kind = _KINDS.get(url.drivername.partition("+")[0])
+    if kind is None:
+        raise ConfigError(
+            f"[database] connection is for {url.drivername}, which is not supported: use sqlite, mysql or postgresql."
+        )
+    return kind(url, settings)
 
 
-def prepare(database: Database, *, upgrade: bool) -> None:
+def prepare(database: Database, *, upgrade: bool, adopt: bool = False) -> None:
     """Raises ConfigError unless the schema is, or may be made, ours."""
-    found = version(database)
-    if found == HEAD:
-        return
-    _refuse_foreign(database, found)
+    found = state(database)
+    match found.kind:
+        case Kind.CURRENT:
+            return
+        case Kind.NEWER:
+            raise ConfigError(
+                f"The database {database.name} has schema version {found.version}, which this program does not know: "
+                "it was made by a newer one. Upgrade glancetui."
+            )
+        case Kind.FOREIGN:
+            raise ConfigError(f"The database {database.name} is {found}. Give the service one of its own.")
+        case Kind.GLANCE | Kind.HALF_ADOPTED:
+            if not adopt:
+                raise ConfigError(
+                    f"The database {database.name} is {found}. Stop Glance, make a copy, then run `glancetui db adopt`."
+                )
+            _adopt(database)
+            return
     if not upgrade:
-        state = "is empty" if found is None else f"has schema version {found}, this program needs {HEAD}"
-        raise ConfigError(f"The database {database.path} {state}. Run `glancetui db upgrade`.")
+        unmade = found.kind in {Kind.EMPTY, Kind.HALF_MADE}
+        what = f"is {found}" if unmade else f"has schema version {found.version}, not {HEAD}"
+        raise ConfigError(f"The database {database.name} {what}. Run `glancetui db upgrade`.")
     migrate(database)
+
+
+def _adopt(database: Database) -> None:
+    from glancetui.registry.sql.adopt import adopt  # needed once in a database's life
+
+    try:
+        adopt(database)
+    except ConfigError:
+        if state(database).kind is not Kind.CURRENT:  # another process was first
+            raise
+
+
+def state(database: Database) -> State:
+    with database.reading() as db:
+        return look(db)
 
 
 def version(database: Database) -> str | None:
     """The version found; None if the database has none of ours."""
-    with database.reading() as db:
-        return _version(db)
+    return state(database).version
 
 
-def _version(db: sa.Connection) -> str | None:
-    if VERSION_TABLE not in sa.inspect(db).get_table_names():
-        return None
-    return db.execute(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 - a constant
+@contextmanager
+def looking(settings: DatabaseSettings) -> Iterator[sa.Connection]:
+    """For reading a database that may not be ours yet: nothing of it is changed, not even SQLite's kind of journal.
+
+    Raises ConfigError if there is none.
+    """
+    dialect = dialect_of(settings)
+    if not dialect.exists():
+        raise ConfigError(f"There is no database {dialect.name}. `glancetui db upgrade` makes one.")
+    database = Database(dialect.for_looking())
+    try:
+        with database.glancing() as db:
+            yield db
+    finally:
+        database.close()
 
 
-def _refuse_foreign(database: Database, found: str | None) -> None:
-    if found is not None and found not in REVISIONS:
-        raise ConfigError(
-            f"The database {database.path} has schema version {found}, which this program does not know: it was made "
-            "by a newer one. Upgrade glancetui."
-        )
-    with database.reading() as db:
-        foreign = found is None and sa.inspect(db).has_table("images")
-    if foreign:
-        raise ConfigError(
-            f"The database {database.path} is Glance's and has not been adopted. Stop Glance, make a copy, "
-            "then run `glancetui db adopt`."
-        )
+def hand_back(settings: DatabaseSettings) -> None:
+    """After a release, with the database closed: leave nothing of ours beside it."""
+    dialect_of(settings).hand_back()
 
 
-def damage(database: Database) -> list[str]:
+def damage(settings: DatabaseSettings) -> list[str]:
     """What the database's own check of its pages, indexes and references finds; empty if all is well."""
-    with database.reading() as db:
-        return sqlite.damage(db)
+    with looking(settings) as db:
+        return dialect_of(settings).damage(db)
 
 
-def migrate(database: Database) -> None:
-    """Bring the schema to HEAD in one transaction; of several processes that start at once, one does it."""
+def migrate(database: Database, to: str = HEAD) -> None:
+    """Bring the schema to version `to` in one transaction; of several processes that start at once, one does it."""
     from alembic.config import Config  # half a second
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
@@ -92,11 +140,11 @@ def migrate(database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", "glancetui.registry.sql:migrations")
     scripts = ScriptDirectory.from_config(config)
-    with database.writing() as db:
-        before = _version(db)
-        if before == HEAD:
+    with database.writing() as db, database.dialect.migrating(db):
+        before = look(db).version
+        if before == to:
             return
-        steps = EnvironmentContext(config, scripts, fn=lambda revision, _: scripts._upgrade_revs(HEAD, revision))
+        steps = EnvironmentContext(config, scripts, fn=lambda revision, _: scripts._upgrade_revs(to, revision))
         steps.configure(connection=db, version_table=VERSION_TABLE, transactional_ddl=False)
         steps.run_migrations()
-    log.info("The database %s went from schema version %s to %s.", database.path, before, HEAD)
+    log.info("The database %s went from schema version %s to %s.", database.name, before, to)

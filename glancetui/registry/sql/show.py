@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from glancetui.model import Viewer
+from glancetui.registry.sql.database import Database
 from glancetui.registry.sql.documents import document
 from glancetui.registry.sql.statement import Prepared
 from glancetui.registry.sql.tables import gt_images, images
@@ -14,10 +17,10 @@ from glancetui.registry.sql.visibility import shown_to_admin, shown_to_anybody, 
 class Show:
     """The three statements, compiled."""
 
-    def __init__(self, dialect: sa.engine.Dialect) -> None:
-        self._to_admin = Prepared(_statement(shown_to_admin()), dialect)
-        self._to_project = Prepared(_statement(shown_to_project()), dialect)
-        self._to_anybody = Prepared(_statement(shown_to_anybody()), dialect)
+    def __init__(self, database: Database) -> None:
+        self._to_admin = Prepared(_statement(shown_to_admin()), database)
+        self._to_project = Prepared(_statement(shown_to_project()), database)
+        self._to_anybody = Prepared(_statement(shown_to_anybody()), database)
 
     def document(self, db: sa.Connection, image_id: str, viewer: Viewer) -> str | None:
         """The image as JSON text; None if there is none that the viewer may see."""
@@ -30,7 +33,7 @@ class Show:
         return self._to_anybody if viewer.project is None else self._to_project
 
 
-def _statement(shown: sa.ColumnElement[bool]) -> sa.Select[tuple[str]]:
+def _statement(shown: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return (
         sa.select(document())
         .select_from(images.outerjoin(gt_images, gt_images.c.image_id == images.c.id))

@@ -7,19 +7,20 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
-from sqlalchemy.sql.elements import UnaryExpression
-from sqlalchemy.sql.operators import custom_op
 
 from glancetui.config.settings import DatabaseSettings
-from glancetui.errors import ConfigError, RegistryUnavailable
+from glancetui.errors import ConfigError, GlancetuiError, RegistryUnavailable
+from glancetui.registry.sql.dialect import Dialect
+from glancetui.registry.sql.expressions import Columns, Conditions, walk_index
 
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -62,26 +63,111 @@ def create_file(path: Path) -> bool:
     return True
 
 
-def open_engine(path: Path, settings: DatabaseSettings) -> sa.Engine:
-    """Connections that begin transactions only when told (`BEGIN` or, for writers, `BEGIN IMMEDIATE`)."""
-    engine = sa.create_engine(
-        sa.URL.create("sqlite", database=str(path)),
-        poolclass=sa.QueuePool,
-        pool_size=settings.max_pool_size,
-        max_overflow=settings.max_overflow,
-        pool_timeout=settings.busy_seconds,
-        pool_use_lifo=True,  # the connection used last has the warmest cache
-        pool_reset_on_return=None,  # `reading` and `writing` end each transaction themselves
-        connect_args={
-            "check_same_thread": False,
-            "isolation_level": None,  # otherwise the driver begins transactions too, before some statements
-            "timeout": settings.busy_seconds,  # for writers that are not ours; ours queue at `Writer`
-            "cached_statements": _STATEMENTS_KEPT,
-        },
-    )
-    engine.dialect.statement_compiler = HintingCompiler
-    sa.event.listen(engine, "connect", _on_connect)
-    return engine
+class Sqlite(Dialect):
+    """One file in WAL mode. Writers of all processes queue at a lock beside it before they begin."""
+
+    kind = "sqlite"
+    concurrent = False
+    one_row_pages = True
+    begin_reading = "BEGIN"  # one view for all statements of a page
+    begin_writing = "BEGIN IMMEDIATE"
+
+    def __init__(self, url: sa.URL, settings: DatabaseSettings) -> None:
+        super().__init__(settings)
+        self.path = path_of(url)
+        self.name = str(self.path)
+        self._writer: Writer | None = None
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def create(self) -> None:
+        create_file(self.path)
+
+    def open_engine(self) -> sa.Engine:
+        self._writer = Writer(self.path, self.settings.busy_seconds)
+        engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(self.path)),
+            poolclass=sa.QueuePool,
+            pool_size=self.settings.max_pool_size,
+            max_overflow=self.settings.max_overflow,
+            pool_timeout=self.settings.busy_seconds,
+            pool_use_lifo=True,  # the connection used last has the warmest cache
+            pool_reset_on_return=None,  # `reading` and `writing` end each transaction themselves
+            connect_args={
+                "check_same_thread": False,
+                "isolation_level": None,  # otherwise the driver begins transactions too, before some statements
+                "timeout": self.settings.busy_seconds,  # for writers that are not ours; ours queue at `Writer`
+                "cached_statements": _STATEMENTS_KEPT,
+            },
+        )
+        engine.dialect.statement_compiler = HintingCompiler
+        sa.event.listen(engine, "connect", _on_connect)
+        return engine
+
+    def writer(self) -> AbstractContextManager[None]:
+        if self._writer is None:
+            raise TypeError("The database is not open.")
+        return self._writer.hold()
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def for_looking(self) -> Dialect:
+        return _SqliteForLooking(sa.URL.create("sqlite", database=str(self.path)), self.settings)
+
+    def hand_back(self) -> None:
+        """One file again, with the journal that SQLite gives a new database."""
+        with closing(sqlite3.connect(self.path)) as db:
+            db.execute("PRAGMA journal_mode=DELETE").close()
+        for lock in _lock_files(self.path):
+            lock.unlink(missing_ok=True)
+
+    def rows(self, db: sa.Connection, statement: str, values: Sequence[object]) -> Sequence[Sequence[Any]]:
+        cursor = _driver(db).execute(statement, values)
+        try:
+            found: Sequence[Sequence[Any]] = cursor.fetchall()  # Any: as the columns are
+        finally:
+            cursor.close()  # a statement left unfinished would hold its view of the database
+        return found
+
+    def run(self, db: sa.Connection, statement: str) -> None:
+        _driver(db).execute(statement).close()
+
+    @property
+    def driver_errors(self) -> tuple[type[Exception], ...]:
+        return (sqlite3.Error,)
+
+    def meaning(self, error: Exception) -> GlancetuiError | None:
+        if type(error) in _AWAY:  # of their subclasses, the others are mistakes of ours
+            return RegistryUnavailable(f"The database cannot be used now: {error}.")
+        return None
+
+    def damage(self, db: sa.Connection) -> list[str]:
+        """The findings of SQLite's integrity check and of its check of foreign keys."""
+        findings = [str(row[0]) for row in db.exec_driver_sql("PRAGMA integrity_check") if row[0] != "ok"]
+        orphans = db.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+        return findings + [
+            f"Row {row[1]} of {row[0]} refers to a row of {row[2]} that is not there." for row in orphans
+        ]
+
+    def time_in(self, at: datetime) -> object:
+        """Text; such strings sort as the times do."""
+        return at.isoformat(" ", "microseconds")
+
+    def found_by_id(
+        self, keys: sa.Select[Any], table: sa.Table, ids: sa.Select[Any], conditions: Conditions
+    ) -> sa.Select[Any]:
+        found = keys.where(table.c.id.in_(ids.correlate(None)), *conditions)
+        return walk_index(found, table, f"gt_ix_{table.name}_id")
+
+
+class _SqliteForLooking(Sqlite):
+    """A connection of its parent's would turn the journal of Glance's database into ours."""
+
+    def open_engine(self) -> sa.Engine:
+        return sa.create_engine(f"sqlite:///file:{quote(str(self.path))}?mode=ro&uri=true", poolclass=sa.NullPool)
 
 
 def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
@@ -89,23 +175,7 @@ def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute(pragma).close()
 
 
-#: What the driver raises for a database that cannot serve; of their subclasses, the others are mistakes of ours.
-AWAY = frozenset({sqlite3.OperationalError, sqlite3.DatabaseError, sqlite3.InternalError})
-
-
-def first_row(db: sa.Connection, statement: str, values: Sequence[object]) -> Sequence[Any] | None:
-    """Straight to the driver: SQLAlchemy's way there and back takes as long as a small statement does."""
-    cursor = _driver(db).execute(statement, values)
-    try:
-        row: Sequence[Any] | None = cursor.fetchone()  # Any: as the columns are
-    finally:
-        cursor.close()  # a statement left unfinished would hold its view of the database
-    return row
-
-
-def run(db: sa.Connection, statement: str) -> None:
-    """BEGIN, COMMIT, ROLLBACK: as `first_row`."""
-    _driver(db).execute(statement).close()
+_AWAY = frozenset({sqlite3.OperationalError, sqlite3.DatabaseError, sqlite3.InternalError})
 
 
 def _driver(db: sa.Connection) -> sqlite3.Connection:
@@ -113,13 +183,6 @@ def _driver(db: sa.Connection) -> sqlite3.Connection:
     if not isinstance(connection, sqlite3.Connection):
         raise TypeError("Not a connection of SQLite's driver.")
     return connection
-
-
-def damage(db: sa.Connection) -> list[str]:
-    """The findings of SQLite's integrity check and of its check of foreign keys."""
-    findings = [str(row[0]) for row in db.exec_driver_sql("PRAGMA integrity_check") if row[0] != "ok"]
-    orphans = db.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-    return findings + [f"Row {row[1]} of {row[0]} refers to a row of {row[2]} that is not there." for row in orphans]
 
 
 class Writer:
@@ -132,8 +195,7 @@ class Writer:
     def __init__(self, path: Path, wait: float) -> None:
         self._wait = wait
         self._thread = threading.Lock()
-        self._turn = _open_lock(path.with_name(path.name + ".turn"))
-        self._write = _open_lock(path.with_name(path.name + ".lock"))
+        self._turn, self._write = (_open_lock(file) for file in _lock_files(path))
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -167,6 +229,10 @@ class Writer:
             nap = min(nap * 1.5, _LONGEST_NAP)
 
 
+def _lock_files(path: Path) -> tuple[Path, Path]:
+    return path.with_name(path.name + ".turn"), path.with_name(path.name + ".lock")
+
+
 def _open_lock(path: Path) -> int:
     try:
         return os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -186,47 +252,40 @@ def _busy(wait: float) -> RegistryUnavailable:
     return RegistryUnavailable(f"The database was busy with other writers for {wait:g} seconds. Try again.")
 
 
-# -- expressions -------------------------------------------------------------------------------------------------------
+# -- JSON --------------------------------------------------------------------------------------------------------------
 
 
-def time_in(at: datetime) -> str:
-    """A time as the database holds it; such strings sort as the times do."""
-    return at.isoformat(" ", "microseconds")
+class SqliteJson:
+    """Implements `expressions.Json`. Aggregates take rows in the order in which a subquery yields them."""
 
+    def object(self, **members: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        # Names as literals: as parameters, 24 of them would be bound for each call.
+        return sa.func.json_object(*(part for name, value in members.items() for part in (_word(name), value)))
 
-def time_out(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    def map_of(
+        self, name: sa.ColumnElement[Any], value: sa.ColumnElement[Any], where: Conditions, of: sa.Table
+    ) -> sa.ColumnElement[Any]:
+        return sa.select(sa.func.json_group_object(name, value)).where(*where).correlate(of).scalar_subquery()
 
+    def set_of(self, value: sa.ColumnElement[Any], where: Conditions, of: sa.Table) -> sa.ColumnElement[Any]:
+        values = sa.select(value.label("value")).where(*where).distinct().order_by(value).correlate(of).subquery("rows")
+        return sa.select(sa.func.json_group_array(values.c.value)).scalar_subquery()
 
-def json_array_of(value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """Aggregates in the order of the rows."""
-    return sa.func.json_group_array(value)
+    def array_of(
+        self,
+        columns: Sequence[str],
+        table: sa.Table,
+        where: Conditions,
+        of: sa.Table,
+        entry: Callable[[Columns], sa.ColumnElement[Any]],
+    ) -> sa.ColumnElement[Any]:
+        read = sa.select(*(table.c[name] for name in columns)).where(*where).order_by(table.c[columns[0]])
+        rows = read.correlate(of).subquery("rows")
+        return sa.select(sa.func.json_group_array(entry(rows.c))).scalar_subquery()
 
-
-def json_map_of(name: sa.ColumnElement[Any], value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    return sa.func.json_group_object(name, value)
-
-
-def json_object(**members: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    # Names as literals: as parameters, 24 of them would be bound for each call.
-    return sa.func.json_object(*(part for name, value in members.items() for part in (_word(name), value)))
-
-
-def json_text(value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """A column of JSON text as JSON; an empty object where it is none."""
-    return sa.func.json(sa.case((sa.func.json_valid(value) == 1, value), else_=_word("{}")))
+    def embedded(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return sa.func.json(sa.case((sa.func.json_valid(text) == 1, text), else_=_word("{}")))
 
 
 def _word(text: str) -> sa.ColumnElement[str]:
     return sa.literal_column(f"'{text}'", sa.String)
-
-
-def live(table: sa.Table) -> sa.ColumnElement[bool]:
-    """Rows not deleted. Without the sign the planner would take Glance's index on `deleted`, which holds nearly all."""
-    unindexed = UnaryExpression(table.c.deleted, operator=custom_op("+"), type_=sa.Boolean())
-    return unindexed == sa.false()
-
-
-def walk_index(statement: sa.Select[Any], table: sa.Table, index: str) -> sa.Select[Any]:
-    """Have `statement` read `table` by `index`, whatever the planner would guess without statistics."""
-    return statement.with_hint(table, f"INDEXED BY {index}", "sqlite")

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from glancetui.registry.sql import sqlite
+from glancetui.registry.sql.database import Database
 
 
 class Prepared:
@@ -16,19 +16,29 @@ class Prepared:
     Values go to the driver as they are: times must already be in the database's own form, and come back in it.
     """
 
-    __slots__ = ("_constants", "_names", "text")
+    __slots__ = ("_constants", "_dialect", "_names", "text")
 
-    def __init__(self, statement: sa.sql.expression.ClauseElement, dialect: sa.engine.Dialect) -> None:
-        compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    def __init__(self, statement: sa.sql.expression.ClauseElement, database: Database) -> None:
+        compiled = statement.compile(dialect=database.engine.dialect, compile_kwargs={"render_postcompile": True})
         names = getattr(compiled, "positiontup", None)
         if names is None:
-            raise TypeError(f"{dialect.name} does not number its parameters.")
+            raise TypeError(f"{database.dialect.kind} does not number its parameters.")
+        self._dialect = database.dialect
         self.text = str(compiled)
         self._names: tuple[str, ...] = tuple(names)
         self._constants = {name: value for name, value in compiled.params.items() if value is not None}
 
+    def rows(self, db: sa.Connection, values: Mapping[str, object]) -> Sequence[Sequence[Any]]:
+        """All rows. Any: a column may hold whatever the database has; the caller knows."""
+        return self._dialect.rows(db, self.text, self.bound(values))
+
     def first(self, db: sa.Connection, values: Mapping[str, object]) -> Sequence[Any] | None:
-        """The first row, if there is one. Any: a column may hold whatever the database has; the caller knows."""
+        """The first row, if there is one."""
+        rows = self.rows(db, values)
+        return rows[0] if rows else None
+
+    def bound(self, values: Mapping[str, object]) -> tuple[object, ...]:
+        """`values` in the order of the parameters."""
         if self._constants:
             values = {**self._constants, **values}
-        return sqlite.first_row(db, self.text, tuple([values[name] for name in self._names]))
+        return tuple([values[name] for name in self._names])

@@ -5,11 +5,41 @@ On Glance's tables we add indexes and nothing else, so that Glance can be pointe
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import TypeCompiler
 
 metadata = sa.MetaData()
 
+#: As Glance's tables are. Its three-byte UTF-8 has no room for characters beyond the Basic Multilingual Plane.
+ON_MYSQL: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb3"}
+
+#: In `info` of tables and indexes: the databases, by SQLAlchemy's names, that have them; without it all do.
+ONLY = "only"
+CONCURRENT = ("mysql", "postgresql")
+
 BigSize = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+class Moment(sa.DateTime):
+    """A time in a table of ours: to the microsecond on MySQL too, where Glance's have whole seconds."""
+
+
+@compiles(Moment, "mysql")
+def _moment(_type: Moment, _compiler: TypeCompiler, **_options: Any) -> str:
+    return "DATETIME(6)"
+
+
+class Prose(sa.Text):
+    """Text of ours that may hold any character, such as a reason that a store gave."""
+
+
+@compiles(Prose, "mysql")
+def _prose(_type: Prose, _compiler: TypeCompiler, **_options: Any) -> str:
+    return "TEXT CHARACTER SET utf8mb4"
+
 
 #: What a page can be sorted by. Each has an index behind an owner and behind a visibility.
 SORT_KEYS = ("name", "status", "container_format", "disk_format", "size", "id", "created_at", "updated_at")
@@ -71,6 +101,7 @@ images = sa.Table(
     sa.Index("owner_image_idx", "owner"),
     sa.Index("updated_at_image_idx", "updated_at"),
     sa.Index("visibility_image_idx", "visibility"),
+    **ON_MYSQL,
 )
 
 image_properties = sa.Table(
@@ -85,6 +116,7 @@ image_properties = sa.Table(
     sa.Index("ix_image_properties_deleted", "deleted"),
     sa.Index("ix_image_properties_image_id", "image_id"),
     sa.UniqueConstraint("image_id", "name", name="ix_image_properties_image_id_name"),
+    **ON_MYSQL,
 )
 
 image_tags = sa.Table(
@@ -97,6 +129,7 @@ image_tags = sa.Table(
     *_soft_deletion(),
     sa.Index("ix_image_tags_image_id", "image_id"),
     sa.Index("ix_image_tags_image_id_tag_value", "image_id", "value"),
+    **ON_MYSQL,
 )
 
 image_locations = sa.Table(
@@ -111,6 +144,7 @@ image_locations = sa.Table(
     sa.Column("status", sa.String(30), nullable=False, server_default="active"),
     sa.Index("ix_image_locations_deleted", "deleted"),
     sa.Index("ix_image_locations_image_id", "image_id"),
+    **ON_MYSQL,
 )
 
 image_members = sa.Table(
@@ -127,6 +161,7 @@ image_members = sa.Table(
     sa.Index("ix_image_members_image_id", "image_id"),
     sa.Index("ix_image_members_image_id_member", "image_id", "member"),
     sa.UniqueConstraint("image_id", "member", "deleted_at", name="image_members_image_id_member_deleted_at_key"),
+    **ON_MYSQL,
 )
 
 # -- Glance's: tasks, cache --------------------------------------------------------------------------------------------
@@ -150,6 +185,7 @@ tasks = sa.Table(
     sa.Index("ix_tasks_status", "status"),
     sa.Index("ix_tasks_type", "type"),
     sa.Index("ix_tasks_updated_at", "updated_at"),
+    **ON_MYSQL,
 )
 
 task_info = sa.Table(
@@ -159,28 +195,31 @@ task_info = sa.Table(
     sa.Column("input", sa.Text),
     sa.Column("result", sa.Text),
     sa.Column("message", sa.Text),
+    **ON_MYSQL,
 )
 
 node_reference = sa.Table(
     "node_reference",
     metadata,
-    _key("node_reference_id"),
+    sa.Column("node_reference_id", BigSize, primary_key=True, nullable=False),
     sa.Column("node_reference_url", sa.String(255), nullable=False),
     sa.UniqueConstraint("node_reference_url", name="uq_node_reference_node_reference_url"),
+    **ON_MYSQL,
 )
 
 cached_images = sa.Table(
     "cached_images",
     metadata,
-    _key(),
+    sa.Column("id", BigSize, primary_key=True, nullable=False),
     sa.Column("image_id", sa.String(36), nullable=False),
     sa.Column("last_accessed", sa.DateTime, nullable=False),
     sa.Column("last_modified", sa.DateTime, nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("hits", sa.Integer, nullable=False),
     sa.Column("checksum", sa.String(32)),
-    sa.Column("node_reference_id", sa.Integer, sa.ForeignKey("node_reference.node_reference_id"), nullable=False),
+    sa.Column("node_reference_id", BigSize, sa.ForeignKey("node_reference.node_reference_id"), nullable=False),
     sa.UniqueConstraint("image_id", "node_reference_id", name="ix_cached_images_image_id_node_reference_id"),
+    **ON_MYSQL,
 )
 
 # -- Glance's: metadata definitions ------------------------------------------------------------------------------------
@@ -198,6 +237,7 @@ metadef_namespaces = sa.Table(
     *_times(),
     sa.Index("ix_metadef_namespaces_owner", "owner"),
     sa.UniqueConstraint("namespace", name="uq_metadef_namespaces_namespace"),
+    **ON_MYSQL,
 )
 
 metadef_objects = sa.Table(
@@ -212,6 +252,7 @@ metadef_objects = sa.Table(
     *_times(),
     sa.Index("ix_metadef_objects_name", "name"),
     sa.UniqueConstraint("namespace_id", "name", name="uq_metadef_objects_namespace_id_name"),
+    **ON_MYSQL,
 )
 
 metadef_properties = sa.Table(
@@ -224,6 +265,7 @@ metadef_properties = sa.Table(
     *_times(),
     sa.Index("ix_metadef_properties_name", "name"),
     sa.UniqueConstraint("namespace_id", "name", name="uq_metadef_properties_namespace_id_name"),
+    **ON_MYSQL,
 )
 
 metadef_tags = sa.Table(
@@ -235,6 +277,7 @@ metadef_tags = sa.Table(
     *_times(),
     sa.Index("ix_metadef_tags_name", "name"),
     sa.UniqueConstraint("namespace_id", "name", name="uq_metadef_tags_namespace_id_name"),
+    **ON_MYSQL,
 )
 
 metadef_resource_types = sa.Table(
@@ -245,6 +288,7 @@ metadef_resource_types = sa.Table(
     sa.Column("protected", sa.Boolean, nullable=False),
     *_times(),
     sa.UniqueConstraint("name", name="uq_metadef_resource_types_name"),
+    **ON_MYSQL,
 )
 
 metadef_namespace_resource_types = sa.Table(
@@ -258,6 +302,7 @@ metadef_namespace_resource_types = sa.Table(
     sa.Column("prefix", sa.String(80)),
     *_times(),
     sa.Index("ix_metadef_ns_res_types_namespace_id", "namespace_id"),
+    **ON_MYSQL,
 )
 
 # -- ours --------------------------------------------------------------------------------------------------------------
@@ -267,57 +312,88 @@ gt_images = sa.Table(
     metadata,
     sa.Column("image_id", sa.String(36), primary_key=True, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
-    sa.Column("reason", sa.Text),
+    sa.Column("reason", Prose),
+    **ON_MYSQL,
 )
 
 gt_intents = sa.Table(
     "gt_intents",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True, nullable=False),
+    sa.Column("id", BigSize, primary_key=True, autoincrement=True, nullable=False),
     sa.Column("image_id", sa.String(36), nullable=False),
     sa.Column("store", sa.String(255), nullable=False),
     sa.Column("object_id", sa.String(255), nullable=False),
     sa.Column("owner", sa.String(255), nullable=False),
     sa.Column("fence", sa.Integer, nullable=False),
-    sa.Column("expires_at", sa.DateTime, nullable=False),
-    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
     sa.Index("ix_gt_intents_image_id", "image_id"),
     sa.Index("ix_gt_intents_owner", "owner"),
     sa.Index("ix_gt_intents_expires_at", "expires_at"),
     sa.Index("ix_gt_intents_store_object_id", "store", "object_id"),
     sqlite_autoincrement=True,  # a number is never given twice: a late owner must not meet another's intent
+    **ON_MYSQL,
 )
 
 gt_outbox = sa.Table(
     "gt_outbox",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True, nullable=False),
+    sa.Column("id", BigSize, primary_key=True, autoincrement=True, nullable=False),
     sa.Column("kind", sa.String(64), nullable=False),
     sa.Column("image_id", sa.String(36), nullable=False),
     sa.Column("store", sa.String(255), nullable=False),
     sa.Column("url", sa.Text, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("due_at", sa.DateTime, nullable=False),  # also the end of a claim
+    sa.Column("due_at", Moment, nullable=False),  # also the end of a claim
     sa.Column("claimed_by", sa.String(255)),
-    sa.Column("error", sa.Text),
-    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("error", Prose),
+    sa.Column("created_at", Moment, nullable=False),
     sa.Index("ix_gt_outbox_due_at", "due_at"),
     sa.Index("ix_gt_outbox_image_id", "image_id"),
     sqlite_autoincrement=True,
+    **ON_MYSQL,
 )
+
+
+def _told() -> tuple[sa.Column[Any], ...]:
+    return (
+        sa.Column("kind", sa.String(64), nullable=False),
+        sa.Column("image_id", sa.String(36)),
+        sa.Column("project", sa.String(255)),
+        sa.Column("user_id", sa.String(255)),
+        sa.Column("request_id", sa.String(255)),
+        sa.Column("node", sa.String(255)),
+        sa.Column("at", Moment, nullable=False),
+    )
+
 
 gt_events = sa.Table(
     "gt_events",
     metadata,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True, nullable=False),
-    sa.Column("kind", sa.String(64), nullable=False),
-    sa.Column("image_id", sa.String(36)),
-    sa.Column("project", sa.String(255)),
-    sa.Column("user_id", sa.String(255)),
-    sa.Column("request_id", sa.String(255)),
-    sa.Column("node", sa.String(255)),
-    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("number", BigSize, primary_key=True, autoincrement=True, nullable=False),
+    *_told(),
     sqlite_autoincrement=True,  # numbers only grow, also after old events were pruned
+    **ON_MYSQL,
+)
+
+#: Where several write at once: committed, not yet numbered. `id` gives no order that a reader could rely on.
+gt_new_events = sa.Table(
+    "gt_new_events",
+    metadata,
+    sa.Column("id", BigSize, primary_key=True, autoincrement=True, nullable=False),
+    *_told(),
+    info={ONLY: CONCURRENT},
+    **ON_MYSQL,
+)
+
+#: As gt_new_events: the number given last, in the row `events`.
+gt_sequences = sa.Table(
+    "gt_sequences",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True, nullable=False),
+    sa.Column("last", sa.BigInteger, nullable=False),
+    info={ONLY: CONCURRENT},
+    **ON_MYSQL,
 )
 
 gt_leases = sa.Table(
@@ -326,8 +402,20 @@ gt_leases = sa.Table(
     sa.Column("name", sa.String(255), primary_key=True, nullable=False),
     sa.Column("owner", sa.String(255)),  # null: free
     sa.Column("fence", sa.Integer, nullable=False),
-    sa.Column("expires_at", sa.DateTime, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    **ON_MYSQL,
 )
+
+gt_tombstones = sa.Table(
+    "gt_tombstones",
+    metadata,
+    sa.Column("image_id", sa.String(36), primary_key=True, nullable=False),
+    sa.Column("purged_at", Moment, nullable=False),
+    **ON_MYSQL,
+)
+
+#: The names of our own tables; all others are Glance's.
+OURS = frozenset(name for name in metadata.tables if name.startswith("gt_"))
 
 # -- extra indexes on Glance's tables ----------------------------------------------------------------------------------
 
@@ -343,6 +431,7 @@ for _branch in ("owner", "visibility"):
 sa.Index(
     "gt_ix_images_id",
     *(images.c[name] for name in ("id", "deleted", "visibility", "os_hidden", "owner", "status", "created_at", "name")),
+    info={ONLY: ("sqlite",)},
 )
 sa.Index(
     "gt_ix_image_properties_value",

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 import msgspec
 import sqlalchemy as sa
 
-from glancetui.errors import Conflict, Gone, RegistryUnavailable, Stale
+from glancetui.errors import Conflict, Gone, LimitExceeded, RegistryUnavailable, Stale
 from glancetui.model import Image, ImageStatus
 from glancetui.registry.interface import Intent, Published, Seen
-from glancetui.registry.sql import sqlite
 from glancetui.registry.sql.change import Change
-from glancetui.registry.sql.documents import decode_images, document
-from glancetui.registry.sql.images import NO_BYTES
+from glancetui.registry.sql.documents import decode_images, document, joined
+from glancetui.registry.sql.expressions import live, same_text, walk_index
+from glancetui.registry.sql.images import NO_BYTES, bytes_stored
 from glancetui.registry.sql.tables import gt_images, gt_intents, gt_outbox, image_locations, images
 
 _COLUMNS = tuple(gt_intents.c[name] for name in Intent.__struct_fields__)
@@ -51,8 +51,8 @@ _OF_OBJECT = (
 _LOCATION_OF_URL = (
     sa.select(image_locations.c.id)
     .where(
-        image_locations.c.value == sa.bindparam("url"),
-        sqlite.live(image_locations),
+        same_text(image_locations.c.value, sa.bindparam("url")),
+        live(image_locations),
         image_locations.c.status != sa.literal_column("'deleted'"),
     )
     .limit(1)
@@ -61,17 +61,18 @@ _OWED = sa.select(gt_outbox.c.id).where(gt_outbox.c.url == sa.bindparam("url")).
 _VISIBILITIES: list[sa.ColumnElement[str]] = [
     sa.literal_column(f"'{kind}'") for kind in ("private", "shared", "public", "community")
 ]
-_STUCK = (
+_STUCK = walk_index(
     sa.select(images.c.id)
     .where(
         images.c.visibility.in_(_VISIBILITIES),
         images.c.deleted == sa.false(),
-        images.c.os_hidden.in_([sa.literal_column("0"), sa.literal_column("1")]),
+        images.c.os_hidden.in_([sa.false(), sa.true()]),
         images.c.status == sa.literal_column("'saving'"),
         ~sa.select(gt_intents.c.id).where(gt_intents.c.image_id == images.c.id).correlate(images).exists(),
     )
-    .limit(sa.bindparam("most"))
-    .with_hint(images, "INDEXED BY gt_ix_images_visibility_status", "sqlite")
+    .limit(sa.bindparam("most")),
+    images,
+    "gt_ix_images_visibility_status",
 ).subquery("stuck")
 _STUCK_IMAGES = sa.select(document()).select_from(
     _STUCK.join(images, images.c.id == _STUCK.c.id).outerjoin(gt_images, gt_images.c.image_id == images.c.id)
@@ -89,9 +90,9 @@ def begin(change: Change, seen: Seen, store: str, object_id: str, owner: str, le
         "object_id": object_id,
         "owner": owner,
         "fence": 1,
-        "expires_at": change.now + timedelta(seconds=lease),
+        "expires_at": change.moment + timedelta(seconds=lease),
     }
-    added = change.db.execute(_ADD, {**row, "created_at": change.now}).inserted_primary_key
+    added = change.db.execute(_ADD, {**row, "created_at": change.moment}).inserted_primary_key
     if added is None:
         raise RegistryUnavailable("The database gave the upload's intent no number. Check the database.")
     change.tell("image.update", seen.image_id)
@@ -128,9 +129,22 @@ def publish(change: Change, intent: Intent, published: Published) -> Image:
     found = {name: getattr(published, name) for name in NO_BYTES}
     change.update(state, {**found, "status": ImageStatus.ACTIVE.value})
     change.keep_reason(intent.image_id, None)
-    change.db.execute(_CLEAR, _named(intent))
+    _clear(change.db, intent)
     change.tell("image.upload", intent.image_id)
-    return change.image(intent.image_id)
+    image = change.image(intent.image_id)
+    if published.quota is not None:
+        _check_quota(change, image, published.quota)
+    return image
+
+
+def _check_quota(change: Change, image: Image, quota: int) -> None:
+    """In the transaction that publishes, and alone: no other upload of the owner can come between."""
+    change.alone(f"quota of {image.owner}")
+    if (stored := bytes_stored(change.db, image.owner)) > quota:
+        raise LimitExceeded(
+            f"With this image the project would have {stored} bytes stored; {quota} are allowed. "
+            "Delete other images or ask the operator for more."
+        )
 
 
 def abandon(change: Change, intent: Intent, reason: str) -> None:
@@ -142,7 +156,7 @@ def abandon(change: Change, intent: Intent, reason: str) -> None:
         change.update(state, {**NO_BYTES, "status": ImageStatus.QUEUED.value})
         change.keep_reason(intent.image_id, reason)
         change.tell("image.update", intent.image_id)
-    change.db.execute(_CLEAR, _named(intent))
+    _clear(change.db, intent)
 
 
 def take_over(db: sa.Connection, intent: Intent, owner: str, lease: float, now: datetime) -> Intent:
@@ -166,7 +180,7 @@ def of_owner(db: sa.Connection, owner: str) -> Sequence[Intent]:
 
 def stuck(db: sa.Connection, limit: int) -> Sequence[Image]:
     rows = db.execute(_STUCK_IMAGES, {"most": limit})
-    return decode_images(f"[{','.join(row[0] for row in rows)}]")
+    return decode_images(joined(rows.fetchall()))
 
 
 def knows_object(db: sa.Connection, store: str, object_id: str, url: str) -> bool:
@@ -182,6 +196,11 @@ def _named(intent: Intent) -> dict[str, object]:
 def _check_held(db: sa.Connection, intent: Intent) -> None:
     if db.execute(_HELD, _named(intent)).fetchone() is None:
         raise _stale(intent)
+
+
+def _clear(db: sa.Connection, intent: Intent) -> None:
+    # Counted, since another may have taken the intent over after it was looked at.
+    _one(db.execute(_CLEAR, _named(intent)), intent)
 
 
 def _one(result: sa.CursorResult[object], intent: Intent) -> None:

@@ -6,12 +6,13 @@ order of any sort key.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sa
 
-from glancetui.registry.sql import sqlite
+from glancetui.registry.sql.expressions import live, of_row, walk_index
 from glancetui.registry.sql.tables import image_members, images
 
 Condition = sa.ColumnElement[bool]
@@ -39,6 +40,15 @@ class Branch(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     own_community: bool = False  # can be walked by visibility as well: better where the viewer owns many images
 
 
+#: What everybody may see, who is in no project included: community images only when asked for.
+_OPEN_KINDS: Mapping[Asked, tuple[str, ...]] = {
+    None: ("public",),
+    "public": ("public",),
+    "community": ("community",),
+    "all": ("public", "community"),
+    "private": (),
+    "shared": (),
+}
 _BY_IMAGE = "ix_image_members_image_id_member"
 PROJECT: sa.BindParameter[str] = sa.bindparam("project")
 MEMBER_STATUS: sa.BindParameter[str] = sa.bindparam("member_status")
@@ -62,7 +72,7 @@ def branches(eyes: Eyes) -> list[Branch]:
     if eyes.is_admin:
         return _admin_branches(eyes)
     if not eyes.in_project:
-        return [_by_visibility("public")] if eyes.asked in {None, "public", "all"} else []
+        return [_by_visibility(kind) for kind in _OPEN_KINDS[eyes.asked]]
     return _project_branches(eyes)
 
 
@@ -109,7 +119,7 @@ def _others(kind: str) -> Branch:
 
 
 def _shared_with_me(eyes: Eyes) -> Branch:
-    member = _member_of_image(sqlite.walk_index(_membership(eyes), image_members, _BY_IMAGE))
+    member = _member_of_image(walk_index(_membership(eyes), image_members, _BY_IMAGE))
     return Branch(
         by="visibility",
         conditions=(_is("shared"), _NOT_MINE, member),
@@ -119,7 +129,7 @@ def _shared_with_me(eyes: Eyes) -> Branch:
 
 def memberships(eyes: Eyes) -> sa.Select[Any]:
     """The ids of images that the project is a member of."""
-    return sqlite.walk_index(_membership(eyes), image_members, "gt_ix_image_members_member")
+    return walk_index(_membership(eyes), image_members, "gt_ix_image_members_member")
 
 
 def _membership(eyes: Eyes) -> sa.Select[Any]:
@@ -143,13 +153,13 @@ def seen_by(eyes: Eyes) -> Condition:
 
 
 def shown_to_admin() -> Condition:
-    return sa.and_(images.c.deleted == sa.false(), images.c.status != word("pending_delete"))
+    return sa.and_(of_row(images.c.deleted, sa.false()), images.c.status != word("pending_delete"))
 
 
 def shown_to_project() -> Condition:
     """By id a project also sees community images, and those shared with it whatever it answered."""
-    anyhow = sa.select(image_members.c.id).where(image_members.c.member == PROJECT, sqlite.live(image_members))
-    member = _member_of_image(sqlite.walk_index(anyhow, image_members, _BY_IMAGE))
+    anyhow = sa.select(image_members.c.id).where(image_members.c.member == PROJECT, live(image_members))
+    member = _member_of_image(walk_index(anyhow, image_members, _BY_IMAGE))
     return sa.and_(
         shown_to_admin(),
         sa.or_(_MINE, _is("public"), _is("community"), sa.and_(_is("shared"), member)),
@@ -157,4 +167,5 @@ def shown_to_project() -> Condition:
 
 
 def shown_to_anybody() -> Condition:
-    return sa.and_(shown_to_admin(), _is("public"))
+    public, community = (of_row(images.c.visibility, word(kind)) for kind in ("public", "community"))
+    return sa.and_(shown_to_admin(), sa.or_(public, community))

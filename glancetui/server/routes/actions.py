@@ -8,20 +8,26 @@ from starlette.responses import Response
 from glancetui.server.bridge import in_thread
 from glancetui.server.json_body import no_body
 from glancetui.server.routes.answers import nothing
+from glancetui.server.routes.conditions import if_match
+from glancetui.server.routes.images import view_for
 from glancetui.server.routing import Route, caller_of, service_of
 
 
 async def deactivate(request: Request) -> Response:
     """POST /v2/images/{image_id}/actions/deactivate"""
     await no_body(request)
-    await in_thread(request, service_of(request).images.deactivate, caller_of(request), request.path_params["image_id"])
+    images, caller = service_of(request).images, caller_of(request)
+    condition = if_match(request, view_for(request, caller))
+    await in_thread(request, images.deactivate, caller, request.path_params["image_id"], condition)
     return nothing()
 
 
 async def reactivate(request: Request) -> Response:
     """POST /v2/images/{image_id}/actions/reactivate"""
     await no_body(request)
-    await in_thread(request, service_of(request).images.reactivate, caller_of(request), request.path_params["image_id"])
+    images, caller = service_of(request).images, caller_of(request)
+    condition = if_match(request, view_for(request, caller))
+    await in_thread(request, images.reactivate, caller, request.path_params["image_id"], condition)
     return nothing()
 
 

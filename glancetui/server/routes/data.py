@@ -13,6 +13,7 @@ from glancetui.images.deliver import Delivery
 from glancetui.server.body import byte_source
 from glancetui.server.bridge import in_slow_thread, in_stream_thread
 from glancetui.server.files import chunk_response, file_response
+from glancetui.server.json_body import no_body
 from glancetui.server.routing import Route, caller_of, service_of
 
 OCTETS = "application/octet-stream"
@@ -28,7 +29,7 @@ async def upload(request: Request) -> Response:
         caller_of(request),
         request.path_params["image_id"],
         byte_source(request),
-        request.headers.get("x-image-meta-store") or None,
+        value_of(request, "x-image-meta-store") or None,
         declared_size(request),
     )
     return Response(status_code=204)
@@ -36,13 +37,14 @@ async def upload(request: Request) -> Response:
 
 async def download(request: Request) -> Response:
     """GET /v2/images/{image_id}/file"""
+    await no_body(request)
     delivery = await in_slow_thread(
         request,
         service_of(request).deliver.open,
         caller_of(request),
         request.path_params["image_id"],
-        request.headers.get("range"),
-        request.headers.get("content-range"),
+        value_of(request, "range"),
+        value_of(request, "content-range"),
         request.query_params.get("prefer"),
     )
     if delivery is None:
@@ -54,14 +56,20 @@ async def download(request: Request) -> Response:
 
 
 def check_octets(request: Request) -> None:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = (value_of(request, "content-type") or "").partition(";")[0].strip().lower()
     if kind != OCTETS:
         raise UnsupportedMedia(f"Image data is sent as {OCTETS}, not as {kind or 'data without a Content-Type'}.")
 
 
+def value_of(request: Request, header: str) -> str | None:
+    """What a header says. One that came several times is the list of its values (RFC 9110, 5.2), which then means
+    nothing where one value is expected: never does one of two contradicting values win."""
+    return ", ".join(request.headers.getlist(header)) if header in request.headers else None
+
+
 def declared_size(request: Request) -> int | None:
     """Bytes, from x-openstack-image-size."""
-    text = request.headers.get("x-openstack-image-size")
+    text = value_of(request, "x-openstack-image-size")
     if text is None:
         return None
     if not _SIZE.fullmatch(text.strip()):

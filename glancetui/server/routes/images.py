@@ -16,6 +16,7 @@ from glancetui.server.bridge import in_thread
 from glancetui.server.json_body import json_body, json_object, no_body
 from glancetui.server.listing import read_listing
 from glancetui.server.routes.answers import json_answer, nothing
+from glancetui.server.routes.conditions import if_match
 from glancetui.server.routing import Route, caller_of, service_of
 from glancetui.server.versions import endpoint
 
@@ -35,6 +36,7 @@ def view_for(request: Request, caller: Caller) -> wire.View:
         locations=settings.images.show_multiple_locations,
         direct_url=settings.images.show_image_direct_url,
         stores=settings.multi_store,
+        admin=caller.is_admin,
         weights={store.id: store.weight for store in settings.stores},
     )
 
@@ -89,15 +91,18 @@ async def patch_image(request: Request) -> Response:
     dialect = _dialect(request)
     body: Any = await json_body(request, service.settings.server)
     operations = read_patch(body, dialect, service.images.schemas, service.settings.server.max_patch_operations)
-    image = await in_thread(request, service.images.patch, caller, request.path_params["image_id"], operations)
-    return json_answer(request, wire.image_json(image, view_for(request, caller)), tagged=True)
+    view, image_id = view_for(request, caller), request.path_params["image_id"]
+    image = await in_thread(request, service.images.patch, caller, image_id, operations, if_match(request, view))
+    return json_answer(request, wire.image_json(image, view), tagged=True)
 
 
 async def delete_image(request: Request) -> Response:
     """DELETE /v2/images/{image_id}"""
     await no_body(request)
-    await in_thread(request, service_of(request).images.delete, caller_of(request), request.path_params["image_id"])
-    service_of(request).housekeeping.wake()  # the bytes are removed now and not at the next round
+    service, caller = service_of(request), caller_of(request)
+    condition = if_match(request, view_for(request, caller))
+    await in_thread(request, service.images.delete, caller, request.path_params["image_id"], condition)
+    service.housekeeping.wake()  # the bytes are removed now and not at the next round
     return nothing()
 
 

@@ -28,7 +28,7 @@ async def _answer(request: Request, work: Callable[[Definitions, Caller], bytes]
     return json_answer(request, await in_thread(request, lambda: work(service.metadefs, caller)), status=status)
 
 
-def _listing(request: Request, kind: str, **defaults: Any) -> ItemListing:  # noqa: ANN401 - as `read_items` has them
+def _listing(request: Request, kind: str, **defaults: Any) -> ItemListing:
     namespace = name_of(request)
     path = f"{PATH}/{namespace}/{kind}"
     most = service_of(request).settings.server.max_filters

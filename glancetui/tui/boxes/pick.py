@@ -56,7 +56,7 @@ class Pick(Box[str | None]):
             line = Text(" ", here, end="")
             if keyed:
                 line.append(f"{choice.key:<7} ", palette.key + here)
-            line.append(cut(clean(choice.label), WIDTH - 8), ink + here)
+            line.append(cut(clean(choice.label), WIDTH + 2 - line.cell_len), ink + here)
             if choice.why_not:
                 line.append(f"  {cut(choice.why_not, max(4, WIDTH - line.cell_len - 4))}", palette.faint + here)
             line.pad_right(max(0, WIDTH + 3 - line.cell_len))

@@ -140,6 +140,10 @@ class PublishForm(Box[Publication | None]):
             self._own_format = bool(event.value)
         self._say()
 
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.focus_next()
+
     def on_choice_changed(self, event: Choice.Changed) -> None:
         event.stop()
         self._say()
@@ -204,6 +208,7 @@ class PublishForm(Box[Publication | None]):
             min_ram=_number("Min RAM", self.value("min_ram")),
             tags=tuple(self.value("tags").replace(",", " ").split()),
             properties=_properties(self.value("properties")),
+            image_id=self.before.image_id if self.before else None,
         )
 
     def _say(self) -> None:
@@ -217,9 +222,8 @@ class PublishForm(Box[Publication | None]):
         formats = f"{it.disk_format or 'unknown format'} / {it.container_format or 'no container'}"
         sentence = Text("Sends ", self.palette.soft, end="")
         sentence.append(f"{figures.size(it.size)} as {clean(formats)}", self.palette.ink)
-        sentence.append(
-            f" to {clean(self.session.endpoint or 'the endpoint')}; {WHO[it.visibility]}.", self.palette.soft
-        )
+        target = f"image {it.image_id[:8]}, which waits for it" if it.image_id else self.session.endpoint
+        sentence.append(f" to {clean(target or 'the endpoint')}; {WHO[it.visibility]}.", self.palette.soft)
         self._sentence(sentence)
 
     def _sentence(self, text: Text) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -66,6 +67,8 @@ class SaveBox(Box[str | None]):
             return "Name a file, not a folder."
         if not path.parent.is_dir():
             return f"There is no folder {path.parent}."
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            return f"You may not write into {path.parent}; choose another folder."
         if path.exists() and self._agreed != str(path):
             self._agreed = str(path)
             return "The file exists; enter once more replaces it."

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
 from textual import work
 
+from glancetui.client.text import cut
 from glancetui.client.values import RemoteImage
 from glancetui.errors import Forbidden, GlancetuiError, NotFound
 from glancetui.tui import figures
@@ -14,7 +16,8 @@ from glancetui.tui.actions import Action
 from glancetui.tui.boxes.base import given
 from glancetui.tui.boxes.confirm import Confirm, Question
 from glancetui.tui.boxes.pick import Choice, Pick
-from glancetui.tui.ports import Service
+from glancetui.tui.ports import Service, setting
+from glancetui.tui.run import Run
 from glancetui.tui.undo import Change
 from glancetui.tui.views.base import View
 from glancetui.tui.widgets import facts
@@ -35,6 +38,9 @@ NEED_AN_IMAGE = frozenset(
         "image.hide",
         "image.visibility",
         "image.activate",
+        "image.edit",
+        "image.amend",
+        "image.add",
     }
 )
 VISIBILITIES = (
@@ -45,6 +51,9 @@ VISIBILITIES = (
 )
 UNDO_SECONDS = 10.0
 MANY = 4  # names that a sentence spells out
+DELETED = "deleted"
+FORMS = frozenset({"image.edit", "image.add"})  # that change something once they are sent
+Remember = Callable[[RemoteImage, RemoteImage], None]  # an image before and after its change
 
 
 class ImageActions(Base):
@@ -53,16 +62,12 @@ class ImageActions(Base):
     def chosen(self) -> list[RemoteImage]:
         raise NotImplementedError
 
-    def forget(self, image_ids: Iterable[str]) -> None:
-        """These images are deleted."""
-        raise NotImplementedError
-
     def replaced(self, image: RemoteImage) -> None:
         """This image is now so."""
         raise NotImplementedError
 
     def off(self, action: Action) -> str | None:
-        if action.acts and self.session.read_only:
+        if self.session.read_only and (action.acts or action.id in FORMS):
             return "this session is read-only"
         if self.session.service is None and (action.acts or action.id in NEED_AN_IMAGE):
             return "there is no endpoint yet"
@@ -72,6 +77,8 @@ class ImageActions(Base):
             image.status not in {"active", "deactivated"} for image in self.chosen()
         ):
             return "only active and deactivated images can change so"
+        if action.id == "image.edit" and len(self.chosen()) > 1:
+            return "it edits one image at a time; E changes all that are marked"
         if action.id == "look.save" and self.chosen()[0].status != "active":
             return "the image has no data that could be fetched"
         return None
@@ -155,7 +162,7 @@ class ImageActions(Base):
             yes=word.capitalize(),
         )
         call = service.deactivate if off else service.reactivate
-        self._ask(question, lambda: self._each(images, lambda image: call(image.id), f"{word}d"))
+        self.ask_first(question, lambda: self.each(images, call, f"{word}d"))
 
     def _set_soon(self, changes: Mapping[str, object], done: str, *, level: int) -> None:
         """Level 0 acts on one image at once; several, and level 1, ask first."""
@@ -164,7 +171,7 @@ class ImageActions(Base):
             return
 
         def act() -> None:
-            self._each(images, lambda image: service.set(image.id, changes), done, changes)
+            self._set(images, service, changes, done)
 
         if level == 0 and len(images) == 1:
             act()
@@ -174,59 +181,109 @@ class ImageActions(Base):
             sentence="Each can be changed back, by `z` or by the same key.",
             things=_things(images),
         )
-        self._ask(question, act)
+        self.ask_first(question, act)
 
-    def _ask(self, question: Question, act: Callable[[], object]) -> None:
-        stale = self.session.connection.text(self.session.clock(), self.session.glyphs)
-        if self.session.connection.troubled:
-            question = Question(
-                title=question.title,
-                sentence=f"{question.sentence} What is shown is {stale}.",
-                facts=question.facts,
-                things=question.things,
-                typed=question.typed,
-                typed_what=question.typed_what,
-                yes=question.yes,
-                danger=question.danger,
-            )
+    def _set(self, images: Sequence[RemoteImage], service: Service, changes: Mapping[str, object], done: str) -> None:
+        def remember(image: RemoteImage, _: RemoteImage) -> None:
+            back = setting({name: getattr(image, name) for name in changes})
+            self.remember(image, back, changes, done)
+
+        self.each(images, lambda image: service.patch(image, setting(changes)), done, remember)
+
+    def ask_first(self, question: Question, act: Callable[[], object]) -> None:
+        connection = self.session.connection
+        if connection.troubled:
+            stale = f"{question.sentence} What is shown is {connection.sentence(self.session.clock())}."
+            question = msgspec.structs.replace(question, sentence=stale)
         self.app.push_screen(Confirm(question), given(lambda _: act()))
 
     @work(exclusive=False, group="acting", exit_on_error=False)
-    async def _each(
+    async def each(
         self,
         images: Sequence[RemoteImage],
         call: Callable[[RemoteImage], RemoteImage | None],
         done: str,
-        changes: Mapping[str, object] | None = None,
+        remember: Remember | None = None,
     ) -> None:
-        """One request for each image, in order; a failure is told and does not stop the rest."""
-        succeeded: list[RemoteImage] = []
+        """One request for each image, in order; a failure is told and does not stop the rest.
+
+        `remember`: called for each that was changed, where that can be undone.
+        """
+        run = Run(done, len(images))
+        self.session.run = run if len(images) > 1 else None
         for image in images:
-            try:
-                fresh = await self.session.pool.run(call, image)
-                if fresh is None:
-                    fresh = await self._look_again(image)
-            except GlancetuiError as error:
-                self.desk.say(f"{image.name or image.id} was not {done}: {error}", "error", seconds=60)
-                continue
-            succeeded.append(image)
-            if fresh is not None:
-                self.desk.image_changed(fresh)
-            if changes is not None:
-                self._remember(image, changes, done)
-        if succeeded:
-            undo = " · z undoes" if changes is not None else ""
-            self.desk.say(f"{_these(succeeded)} {done}{undo}", seconds=UNDO_SECONDS if undo else 4)
+            if run.stopped:
+                break
+            await self._one(run, image, call, remember)
+            self.post_message(self.Changed())
+        self.session.run = None
+        self._tell(run, undo=remember is not None)
+        self.post_message(self.Changed())
+
+    async def _one(
+        self,
+        run: Run,
+        image: RemoteImage,
+        call: Callable[[RemoteImage], RemoteImage | None],
+        remember: Remember | None,
+    ) -> None:
+        try:
+            fresh = await self.session.pool.run(call, image)
+            if run.done == DELETED:
+                self.desk.image_deleted(image.id)
+            elif fresh is None:
+                fresh = await self._look_again(image)
+        except NotFound as error:
+            self._failed(run, image, "it is deleted already" if run.done == DELETED else str(error))
+            self.desk.image_deleted(image.id)
+            return
+        except GlancetuiError as error:
+            self._failed(run, image, str(error))
+            return
+        run.succeeded.append(image)
+        if fresh is not None:
+            self.desk.image_changed(fresh)
+        if remember is not None and fresh is not None:
+            remember(image, fresh)
+
+    def _failed(self, run: Run, image: RemoteImage, sentence: str) -> None:
+        run.failed.append((image, sentence))
+        self.session.note(f"{_these([image])} was not {run.done}: {sentence}", "error")
+        self.session.connection.hurry(self.session.clock())  # whatever it is now, the list shows it next
+
+    def _tell(self, run: Run, *, undo: bool) -> None:
+        """What came of it: a toast, and where several failed, which and why."""
+        if run.succeeded:
+            hint = " · z undoes" if undo else ""
+            self.desk.say(f"{_these(run.succeeded)} {run.done}{hint}", seconds=UNDO_SECONDS if undo else 4)
+        if run.stopped:
+            self.desk.say(f"Stopped: {run.total - run.tried:,} of {run.total:,} were not tried.", "warning")
+        if len(run.failed) == 1:
+            image, sentence = run.failed[0]
+            self.desk.toast(f"{_these([image])} was not {run.done}: {sentence}", "error", seconds=60)
+        elif run.failed:
+            self._show_failed(run)
+
+    def _show_failed(self, run: Run) -> None:
+        choices = [Choice(image.id, f"{cut(image.name or image.id, 24)}: {sentence}") for image, sentence in run.failed]
+        by_id = {image.id: image for image, _ in run.failed}
+        title = f"{len(run.failed):,} of {run.total:,} were not {run.done}"
+
+        def open_it(image_id: str) -> None:
+            self.desk.open_image(by_id[image_id])
+
+        self.app.push_screen(Pick(title, choices), given(open_it))
 
     async def _look_again(self, image: RemoteImage) -> RemoteImage | None:
         service = self.session.service
         return None if service is None else await self.session.pool.run(service.image, image.id)
 
-    def _remember(self, image: RemoteImage, changes: Mapping[str, object], done: str) -> None:
-        back = {name: getattr(image, name) for name in changes}
+    def remember(
+        self, image: RemoteImage, back: Sequence[Mapping[str, object]], left: Mapping[str, object], done: str
+    ) -> None:
         sentence = f"{done}: {image.name or image.id}"
         self.session.history.add(
-            Change(at=self.session.wall(), sentence=sentence, image_id=image.id, back=back, left=dict(changes))
+            Change(at=self.session.wall(), sentence=sentence, image_id=image.id, back=back, left=dict(left))
         )
 
     # Deleting
@@ -243,10 +300,9 @@ class ImageActions(Base):
                 things=_things(guarded),
                 yes="Unprotect",
             )
-            changes = {"protected": False}
-            self._ask(
+            self.ask_first(
                 question,
-                lambda: self._each(guarded, lambda image: service.set(image.id, changes), "unprotected", changes),
+                lambda: self._set(guarded, service, {"protected": False}, "unprotected"),
             )
             return
         self._ask_delete(images, service)
@@ -262,23 +318,9 @@ class ImageActions(Base):
             except GlancetuiError as error:
                 self.post_message(self.Failed(error))
                 return
-        self._ask(deletion(images, members, self.session.wall()), lambda: self._delete(images, service))
-
-    @work(exclusive=False, group="acting", exit_on_error=False)
-    async def _delete(self, images: Sequence[RemoteImage], service: Service) -> None:
-        deleted: list[RemoteImage] = []
-        for image in images:
-            try:
-                await self.session.pool.run(service.delete, image.id)
-            except NotFound:
-                self.desk.say(f"{image.name or image.id} was deleted already.", "warning")
-            except GlancetuiError as error:
-                self.desk.say(f"{image.name or image.id} was not deleted: {error}", "error", seconds=60)
-                continue
-            deleted.append(image)
-        if deleted:
-            self.desk.images_deleted([image.id for image in deleted])
-            self.desk.say(f"{_these(deleted)} deleted")
+        self.ask_first(
+            deletion(images, members, self.session.wall()), lambda: self.each(images, service.delete, DELETED)
+        )
 
 
 def deletion(images: Sequence[RemoteImage], members: int, now: object = None) -> Question:  # noqa: ARG001

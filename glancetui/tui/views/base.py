@@ -49,6 +49,10 @@ class View(Container):
         """The line above the footer."""
         return Text(" ", end="")
 
+    def tally(self) -> str:
+        """What stands at the right end of that line: where the cursor is, and of how many."""
+        return ""
+
     def off(self, action: Action) -> str | None:  # noqa: ARG002  # what views override
         """Why an action cannot be used now; None: it can."""
         return None
@@ -66,6 +70,9 @@ class View(Container):
     def back(self) -> bool:
         """`esc`: undo one step inside the view. False: there was none."""
         return False
+
+    def disconnected(self) -> None:
+        """The session leaves its endpoint: nothing of it may be shown as another's."""
 
     def connected(self) -> None:
         """The session has an endpoint now, or another than before."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
 
 from glancetui.client.text import cells, clean, cut
+from glancetui.client.values import Part
 from glancetui.tui import figures
 from glancetui.tui.connection import State
 from glancetui.tui.ports import Query
@@ -19,6 +21,7 @@ from glancetui.tui.widgets.chrome import pressing
 from glancetui.tui.widgets.pane import Pane
 
 COUNTED = 1000  # images that one request counts; beyond that the number is a bound
+PARTS_SECONDS = 5.0  # between questions how the endpoint's own parts are
 LABEL = 11
 LAST = 8  # notices shown
 
@@ -38,6 +41,8 @@ class DashboardView(View):
         self.bytes = 0
         self.more = False  # there are images beyond those counted
         self._etag: str | None = None
+        self._parts: Sequence[Part] = ()
+        self._parts_due = 0.0
 
     def compose(self) -> ComposeResult:
         yield self.pane
@@ -61,6 +66,9 @@ class DashboardView(View):
             self.counts = Counter(image.status for image in listing.images)
             self.bytes = sum(image.size or 0 for image in listing.images)
             self.more, self._etag = listing.more, listing.etag
+        if self.session.clock() >= self._parts_due:
+            self._parts = await self.session.pool.run(service.parts)
+            self._parts_due = self.session.clock() + PARTS_SECONDS
         self._draw()
         return True
 
@@ -78,7 +86,7 @@ class DashboardView(View):
         head = Text(end="").append(f"{title:<{LABEL}}", palette.head)
         if key:
             button = pressing(f"view.{view}")
-            head.append(f"{key} ", palette.key + button).append(f"{view}\n", palette.faint + button)
+            head.append(f"[{key}]", palette.key + button).append(f" {view}\n", palette.faint + button)
         return head
 
     def _attention(self, width: int) -> Text:
@@ -93,6 +101,10 @@ class DashboardView(View):
             lines.append(
                 Text(f"{state}: {cut(clean(session.connection.reason), width - cells(state) - 4)}", palette.bad)
             )
+        for part in () if session.connection.troubled else self._parts:
+            if not part.ready:
+                sentence = f"{session.glyphs.bad} {part.name} down: {part.error}"
+                lines.append(Text(cut(clean(sentence), width - 2), palette.bad))
         for transfer in failed:
             sentence = f"{session.glyphs.bad} {transfer.order.name}: {transfer.sentence}"
             lines.append(Text(cut(clean(sentence), width - 2), palette.bad))
@@ -156,8 +168,11 @@ class DashboardView(View):
             text.append(cut(clean(notice.sentence), width - 14) + "\n", styles.get(notice.severity, palette.ink))
         return text
 
+    def disconnected(self) -> None:
+        self.counts, self._parts = None, ()
+
     def connected(self) -> None:
-        self._etag = None
+        self._etag, self._parts_due = None, 0.0
 
     def act_open(self) -> None:
         self.desk.go("images")

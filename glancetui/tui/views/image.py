@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from rich.style import Style
 from rich.text import Text
@@ -10,20 +10,25 @@ from textual import work
 from textual.app import ComposeResult
 
 from glancetui.client.values import RemoteImage, RemoteMember
-from glancetui.errors import GlancetuiError, NotFound
+from glancetui.errors import BadRequest, GlancetuiError, NotFound
 from glancetui.tui import figures
+from glancetui.tui.boxes.base import given
+from glancetui.tui.boxes.confirm import Question
+from glancetui.tui.boxes.line import LineBox
+from glancetui.tui.boxes.pick import Choice, Pick
 from glancetui.tui.session import Session
-from glancetui.tui.views.acting import ImageActions
 from glancetui.tui.views.base import View
+from glancetui.tui.views.editing import ImageEditing
 from glancetui.tui.widgets import facts
 from glancetui.tui.widgets.chrome import spread
 from glancetui.tui.widgets.line import Line
 from glancetui.tui.widgets.pane import Pane
 
+LONGEST_PROJECT = 255
 TABS = ("Overview", "Properties", "Locations", "Members", "Raw")
 
 
-class ImageView(ImageActions, View):
+class ImageView(ImageEditing, View):
     name_of_view = "image"
     title_of_view = "Images"
 
@@ -45,6 +50,9 @@ class ImageView(ImageActions, View):
     def compose(self) -> ComposeResult:
         yield self.tabs
         yield self.pane
+
+    def disconnected(self) -> None:
+        self.image = None
 
     def show_image(self, image: RemoteImage) -> None:
         self.image, self.members, self.gone = image, None, False
@@ -156,15 +164,58 @@ class ImageView(ImageActions, View):
     def chosen(self) -> list[RemoteImage]:
         return [] if self.image is None or self.gone else [self.image]
 
-    def forget(self, image_ids: Iterable[str]) -> None:
-        if self.image is not None and self.image.id in image_ids:
-            self.desk.act_back()
-
     def replaced(self, image: RemoteImage) -> None:
         self.image = image
         self._draw()
         self.tabs.refresh()
         self.post_message(self.Changed())
+
+    def act_add(self) -> None:
+        if TABS[self.tab] != "Members":
+            self.act_amend()
+            return
+        if self.image is not None and self.image.visibility != "shared":
+            self.desk.say("Add: only a shared image has members; V makes it shared.", "warning")
+            return
+        note = "The project's id. It must accept before the image is in its lists."
+        self.app.push_screen(LineBox("Offer this image to", project, note=note), given(self._offer))
+
+    def _offer(self, project_id: str) -> None:
+        if self.session.service is not None:
+            self._change_members(self.session.service.add_member, project_id, "offered to")
+
+    def act_delete(self) -> None:
+        """The image; in the tab of members, one of these."""
+        if TABS[self.tab] != "Members" or not self.members:
+            super().act_delete()
+            return
+        choices = [Choice(member.member_id, f"{member.member_id}  {member.status}") for member in self.members]
+        self.app.push_screen(Pick("Withdraw this image from", choices), given(self._ask_withdraw))
+
+    def _ask_withdraw(self, project_id: str) -> None:
+        service, image = self.session.service, self.image
+        if service is None or image is None:
+            return
+        question = Question(
+            title=f"Withdraw {image.name or image.id}?",
+            sentence="The project cannot use it any more.",
+            facts=(("Project", project_id),),
+            yes="Withdraw",
+        )
+        self.ask_first(question, lambda: self._change_members(service.remove_member, project_id, "withdrawn from"))
+
+    @work(exclusive=False, group="acting", exit_on_error=False)
+    async def _change_members(self, call: Callable[[str, str], None], project_id: str, done: str) -> None:
+        image = self.image
+        if image is None:
+            return
+        try:
+            await self.session.pool.run(call, image.id, project_id)
+        except GlancetuiError as error:
+            self.desk.say(f"{image.name or image.id} was not {done} {project_id}: {error}", "error", seconds=60)
+            return
+        self.desk.say(f"{image.name or image.id} {done} {project_id}")
+        self._read_members()
 
     def act_next_tab(self) -> None:
         self.open_tab(self.tab + 1)
@@ -202,3 +253,11 @@ class ImageView(ImageActions, View):
 
     def act_half_up(self) -> None:
         self.pane.scroll_relative(y=-(self.pane.size.height // 2), animate=False)
+
+
+def project(typed: str) -> str:
+    """A project's id. Raises BadRequest."""
+    found = typed.strip()
+    if len(found) > LONGEST_PROJECT or any(character.isspace() for character in found):
+        raise BadRequest(f"A project's id has at most {LONGEST_PROJECT} characters and no blank.")
+    return found

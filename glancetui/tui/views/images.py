@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from rich.style import Style
 from rich.text import Text
@@ -17,12 +18,13 @@ from glancetui.client.values import RemoteImage
 from glancetui.errors import GlancetuiError
 from glancetui.tui import figures
 from glancetui.tui.actions import Action
-from glancetui.tui.columns import IMAGE_COLUMNS, Cell
+from glancetui.tui.columns import IMAGE_COLUMNS, PROPERTY, Cell, column_of
 from glancetui.tui.ports import Order, Query
+from glancetui.tui.saved import SavedView
 from glancetui.tui.session import Session
 from glancetui.tui.source import ImageSource
-from glancetui.tui.views.acting import ImageActions
 from glancetui.tui.views.base import View
+from glancetui.tui.views.editing import ImageEditing
 from glancetui.tui.widgets import facts
 from glancetui.tui.widgets.chrome import spread
 from glancetui.tui.widgets.pane import Pane
@@ -30,17 +32,20 @@ from glancetui.tui.widgets.table import VirtualTable
 
 PREVIEW_REST = 0.1  # seconds on a row before the preview follows
 WIDE, MEDIUM, SHORT = 160, 100, 30
+MOST_PROPERTIES = 200  # offered as columns
+MANY_GHOSTS = 1000  # rows that vanish at once and are stepped over
+MOST_MARKED = 10_000  # by one key: each is kept as it was seen, so that what changed since is left alone
 SHARES = (30, 40, 50, 60, 70, 80)  # the list's part in percent
 
 
-class ImagesView(ImageActions, View):
+class ImagesView(ImageEditing, View):
     name_of_view = "images"
     title_of_view = "Images"
 
     DEFAULT_CSS = """
     ImagesView #split { layout: vertical; height: 1fr; }
     ImagesView #split Pane { display: none; border-top: solid $line; padding: 1 2 0 2; }
-    ImagesView.under #split Pane { display: block; height: 13; }
+    ImagesView.under #split Pane { display: block; height: 13; padding: 0 2; }
     ImagesView.beside #split { layout: horizontal; }
     ImagesView.beside #split VirtualTable { width: 60%; }
     ImagesView.beside #split Pane {
@@ -68,7 +73,7 @@ class ImagesView(ImageActions, View):
         self.waiting_since = session.clock()
         self._preview_timer: Timer | None = None
         self._share = SHARES.index(60)
-        self._list_opened = False
+        self.marking: int | None = None  # how many `*` has found so far, while it looks
 
     def compose(self) -> ComposeResult:
         with Container(id="split"):
@@ -85,6 +90,11 @@ class ImagesView(ImageActions, View):
         self._preview_soon()
 
     # Where the rows come from
+
+    def disconnected(self) -> None:
+        self.table.marks.clear()
+        self.source.disconnect()
+        self._restart()
 
     def connected(self) -> None:
         if self.session.service is not None:
@@ -160,17 +170,30 @@ class ImagesView(ImageActions, View):
     # What is chosen
 
     def chosen(self) -> list[RemoteImage]:
-        """The marked images that are in memory, else the one under the cursor."""
-        if self.table.marks:
-            return [image for image in self.source.rows.held() if image.id in self.table.marks]
+        """The marked images, as last seen, else the one under the cursor."""
+        marks = self.table.marks
+        if marks:
+            held = {image.id: image for image in self.source.rows.held() if image.id in marks}
+            return [held.get(image_id, image) for image_id, image in marks.items() if not self.source.is_gone(image_id)]
         current = self.table.current
         return [] if current is None or self.source.is_gone(current.id) else [current]
 
-    def forget(self, image_ids: Iterable[str]) -> None:
-        for image_id in image_ids:
-            self.table.marks.pop(image_id, None)
-            self.source.vanish(image_id)
+    def forget(self, image_id: str) -> None:
+        self.table.marks.pop(image_id, None)
+        self.source.vanish(image_id)
+        if self.table.cursor_id == image_id:
+            self._step_off()
         self.table.refresh()
+
+    def _step_off(self) -> None:
+        """From a row that goes, to the next one that stays; at the end, to the one before."""
+        below = range(self.table.cursor + 1, len(self.source))
+        above = range(self.table.cursor - 1, -1, -1)
+        for index in (*below[:MANY_GHOSTS], *above[:MANY_GHOSTS]):
+            row = self.source.row(index)
+            if row is not None and not self.source.is_gone(row.id):
+                self.table.move(index)
+                return
 
     def replaced(self, image: RemoteImage) -> None:
         self.source.replace(image)
@@ -181,6 +204,8 @@ class ImagesView(ImageActions, View):
 
     def chips(self, width: int) -> Text:
         palette, glyphs = self.session.palette(), self.session.glyphs
+        if self.session.run is not None:
+            return spread([(self.session.run.text(), palette.busy)], [("esc stops", palette.soft)], width)
         left = [(f"{glyphs.server} {clean(str(term))}", palette.good) for term in self.plan.server]
         left += [(f"{glyphs.local} {clean(str(term))}", palette.warn) for term in self.plan.local]
         if self.wrong is not None:
@@ -189,20 +214,26 @@ class ImagesView(ImageActions, View):
             left.append((f"{glyphs.up} {self.source.arrived} new", palette.busy + Style(bold=True)))
         direction = glyphs.down if self.order.descending else glyphs.up
         right = [
-            (f"{len(self.table.marks)} marked" if self.table.marks else "", palette.warn),
             (f"sort {self.order.key}{direction}", palette.soft),
-            (self._count(), palette.ink),
             (self._age(), palette.soft),
+            (self._marks(), palette.warn),
         ]
         return spread(left, right, width)
+
+    def _marks(self) -> str:
+        if self.marking is not None:
+            return f"marking {figures.count(self.marking)}{self.session.glyphs.ellipsis} esc stops"
+        return f"{figures.count(len(self.table.marks))} marked" if self.table.marks else ""
+
+    def tally(self) -> str:
+        return "" if self.session.run is not None else self._count()
 
     def _count(self) -> str:
         total, source = figures.count(len(self.source)), self.source
         at_least = ">=" if self.session.glyphs.ascii_only else "≥"
         if source.matches is not None:
-            beyond = "" if source.complete else f" of {at_least} {figures.count(source.rows.scanned)}"
-            go_on = " · . goes on" if source.paused else ""
-            return f"{total} matches in {figures.count(source.rows.scanned)}{beyond}{go_on}"
+            go_on = "" if source.complete else " · . goes on" if source.paused else f" {self.session.glyphs.ellipsis}"
+            return f"{total} matches in {figures.count(source.rows.scanned)}{go_on}"
         if not len(source) and not source.complete:
             return ""
         position = figures.count(self.table.cursor + 1) if len(source) else "0"
@@ -230,22 +261,20 @@ class ImagesView(ImageActions, View):
 
     # Filter and sort
 
-    def try_filter(self, typed: str) -> bool:
-        """Apply what is typed. False, and nothing filtered, where it makes no sense."""
+    def try_filter(self, typed: str, before: str | None = None) -> bool:
+        """Apply what is typed. False, and the filter is that of `before` again, where it makes no sense."""
+        again, self.wrong = self.wrong is not None, None
         try:
             parsed = filters.parse(typed)
         except filters.FilterError as error:
-            self.wrong = error
-            self.post_message(self.Changed())
-            return False
-        again = self.wrong is not None
-        self.wrong = None
+            self.wrong, again = error, True
+            parsed = self.filter if before is None else filters.parse(before)
         if parsed != self.filter:
             self.filter = parsed
             self._restart()
         elif again:
             self.post_message(self.Changed())
-        return True
+        return self.wrong is None
 
     def act_filter(self) -> None:
         self.desk.ask("/", str(self.filter))
@@ -272,6 +301,20 @@ class ImagesView(ImageActions, View):
             choices.append(Choice(column.sort_key, f"{column.title.capitalize():<12}{current}"))
         self.app.push_screen(Pick("Sort by", choices, at=self.order.key), given(self.sort_by))
 
+    def act_columns(self) -> None:
+        from glancetui.tui.boxes.base import given
+        from glancetui.tui.boxes.columns import Columns
+
+        shown = [column.key for column in self.table.columns]
+        properties = sorted({name for image in self.source.rows.held() for name in image.properties})[:MOST_PROPERTIES]
+        others = [column.key for column in IMAGE_COLUMNS] + [f"{PROPERTY}{name}" for name in properties]
+        self.app.push_screen(Columns(shown, others), given(self.show_columns))
+
+    def show_columns(self, keys: Sequence[str]) -> None:
+        """These columns in this order; those that do not exist are left out, none at all means the usual ones."""
+        columns = [column for column in map(column_of, keys) if column is not None]
+        self.table.set_columns(columns or IMAGE_COLUMNS)
+
     @on(VirtualTable.SortAsked)
     def _sort_asked(self, message: VirtualTable.SortAsked) -> None:
         message.stop()
@@ -280,6 +323,36 @@ class ImagesView(ImageActions, View):
     def act_more(self) -> None:
         self.source.go_on()
         self._load(*self.table.in_sight)
+
+    @work(exclusive=True, group="exporting", exit_on_error=False)
+    async def export(self, path: Path) -> None:
+        """Every row of this list, in its order, to a file."""
+        from glancetui.tui.export import images_of, write
+
+        service = self.session.service
+        if service is None:
+            return
+        images = images_of(service, self.source.query, self.source.matches)
+        columns = [column.key for column in self.table.columns]
+        try:
+            count = await self.session.pool.run(write, path, images, columns)
+        except (GlancetuiError, OSError) as error:
+            self.desk.say(f"Nothing was written: {error}", "error", seconds=60)
+            return
+        self.desk.say(f"{figures.count(count)} images in {path}", seconds=10)
+
+    # Under a name
+
+    def saved(self) -> SavedView:
+        shown = tuple(column.key for column in self.table.columns)
+        usual = tuple(column.key for column in IMAGE_COLUMNS)
+        return SavedView(filter=str(self.filter), order=self.order, columns=() if shown == usual else shown)
+
+    def show_saved(self, view: SavedView) -> None:
+        self.order = view.order
+        self.show_columns(view.columns)
+        if not self.try_filter(view.filter) or str(self.filter) == view.filter:
+            self._restart()
 
     # Moving
 
@@ -343,15 +416,28 @@ class ImagesView(ImageActions, View):
     @work(exclusive=True, group="marking", exit_on_error=False)
     async def act_mark_all(self) -> None:
         """Every image that the filter matches, read to the end first."""
+        source = self.source
+        marked: dict[str, RemoteImage] = {}
+        rows = source.rows
         try:
-            while not self.source.complete:
-                self.source.go_on()
-                await self.source.load(len(self.source), len(self.source))
+            while rows is source.rows:
+                marked |= {image.id: image for image in rows.held()}  # page by page: old ones may be let go meanwhile
+                self.marking = len(marked)
                 self.post_message(self.Changed())
+                if source.complete or len(marked) >= MOST_MARKED:
+                    break
+                source.go_on()
+                await source.load(len(source), len(source))
         except GlancetuiError as error:
             self.post_message(self.Failed(error))
             return
-        self.table.mark(image.id for image in self.source.rows.held())
+        finally:
+            self.marking = None
+        if rows is not source.rows:
+            return
+        self.table.mark(marked.values())
+        if not source.complete:
+            self.desk.say(f"Marked the first {len(marked):,}; there are more. A filter makes them fewer.", "warning")
 
     def act_next_pane(self) -> None:
         visible = [self.table, self.pane] if self.pane.display else [self.table]
@@ -392,6 +478,9 @@ class ImagesView(ImageActions, View):
         self.desk.act_menu()
 
     def back(self) -> bool:
+        if self.marking is not None:
+            self.workers.cancel_group(self, "marking")
+            return True
         if self.table.marks:
             self.table.clear_marks()
             return True
@@ -415,6 +504,7 @@ class ImagesView(ImageActions, View):
         self._preview_timer = self.set_timer(PREVIEW_REST, self._preview)
 
     def _preview(self) -> None:
+        self._preview_timer = None
         image = self.table.current
         palette = self.session.palette()
         if image is None:

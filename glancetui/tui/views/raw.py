@@ -85,7 +85,7 @@ class RawView(View):
     def act_filter(self) -> None:
         self.desk.ask("/", self.sought)
 
-    def try_filter(self, typed: str) -> bool:
+    def try_filter(self, typed: str, before: str | None = None) -> bool:  # noqa: ARG002  # every word makes sense
         self.search(typed)
         return True
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 
+import msgspec
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 
+from glancetui.client import edit
 from glancetui.client.text import clean
 from glancetui.client.values import RemoteImage
+from glancetui.errors import GlancetuiError
 from glancetui.tui import figures
 from glancetui.tui.actions import Action
 from glancetui.tui.boxes.confirm import Confirm, Question
@@ -129,20 +132,40 @@ class TransfersView(View):
 
     # Starting
 
-    def publish(self, publication: Publication) -> None:
-        """Send a file as a new image."""
+    @work(exclusive=False, group="publishing", exit_on_error=False)
+    async def publish(self, publication: Publication) -> None:
+        """Send a file as a new image, or as the data of the image that an earlier attempt left."""
+        waiting = await self._waiting(publication)
         transfer = self._add(
             Order(
                 upload=True,
                 name=publication.name,
                 path=publication.path,
-                arguments=publication.arguments(),
-                operand=publication.name,
+                arguments=("image", "upload", "--file", publication.path) if waiting else publication.arguments(),
+                operand=waiting or publication.name,
                 total=publication.size,
+                image_id=waiting,
             )
         )
         self._publications[transfer.id] = publication
         self.desk.go("transfers")
+
+    async def _waiting(self, publication: Publication) -> str | None:
+        """The id of the image that still waits for this data, made as the form says now; None: a new one is needed."""
+        service = self.session.service
+        if publication.image_id is None or service is None:
+            return None
+        try:
+            image = await self.session.pool.run(service.image, publication.image_id)
+            if image.status != "queued":
+                return None
+            wanted = edit.operations(edit.draft_of(image), publication.draft())
+            if wanted:
+                self.desk.image_changed(await self.session.pool.run(service.patch, image, wanted))
+        except GlancetuiError as error:
+            self.desk.say(f"A new image is made: {error}", "warning")
+            return None
+        return image.id
 
     def fetch(self, image: RemoteImage, path: str) -> None:
         """Save an image's data to a file."""
@@ -161,6 +184,7 @@ class TransfersView(View):
         self.desk.say(f"fetching {image.name or image.id} · 3 shows how it goes")
 
     def _add(self, order: Order) -> Transfer:
+        order = msgspec.structs.replace(order, endpoint=tuple(self.session.endpoint_arguments()))
         with self.table.anchored():
             transfer = self.queue.add(order)
         self.table.move(0)
@@ -171,7 +195,7 @@ class TransfersView(View):
     async def _start_due(self) -> None:
         for transfer in self.queue.due():
             try:
-                await self.session.pool.run(transfer.start, self.session.endpoint_arguments(), dict(os.environ))
+                await self.session.pool.run(transfer.start, dict(os.environ))
             except OSError as error:
                 transfer.state, transfer.phase, transfer.sentence = State.FAILED, "failed", str(error)
         self.table.refresh()
@@ -181,7 +205,8 @@ class TransfersView(View):
         transfer = self.table.current
         if transfer is None or not self.has_class("current") or transfer.state not in {State.FAILED, State.CANCELLED}:
             return None
-        return self._publications.get(transfer.id)
+        publication = self._publications.get(transfer.id)
+        return publication and msgspec.structs.replace(publication, image_id=transfer.image_id)
 
     # Going on
 
@@ -197,10 +222,11 @@ class TransfersView(View):
             self.post_message(self.Changed())
 
     def _ended(self, transfer: Transfer) -> None:
-        what = "published" if transfer.order.upload else "fetched and verified"
+        what = "published" if transfer.order.upload else "fetched"
         name = transfer.order.name
         if transfer.state is State.DONE:
-            self.desk.say(f"{name}: {what}", seconds=6)
+            verified = "" if transfer.order.upload else f" and verified: {transfer.order.path}"
+            self.desk.say(f"{name}: {what}{verified}", seconds=6)
         elif transfer.state is State.FAILED:
             if transfer.image_id is not None and transfer.order.upload:
                 self.session.reasons[transfer.image_id] = transfer.sentence
@@ -225,7 +251,7 @@ class TransfersView(View):
         if transfer is None:
             return
         follows = (
-            "The image stays, without data; publishing again goes on from there."
+            "The image stays, queued and without data; n sends the file to it again, D in Images deletes it."
             if transfer.order.upload
             else "What was written of the file is removed."
         )
@@ -245,8 +271,6 @@ class TransfersView(View):
 
     @work(exclusive=True, group="opening", exit_on_error=False)
     async def _open(self, image_id: str) -> None:
-        from glancetui.errors import GlancetuiError
-
         service = self.session.service
         if service is None:
             return
@@ -306,7 +330,7 @@ class TransfersView(View):
         self.table.start_range()
 
     def act_mark_all(self) -> None:
-        self.table.mark(transfer.id for transfer in self.queue.transfers)
+        self.table.mark(self.queue.transfers)
 
     def act_unmark(self) -> None:
         self.table.clear_marks()

@@ -14,6 +14,7 @@ from glancetui.tui.palette import Palette
 from glancetui.tui.session import Session
 
 ROOMY = 112  # cells from which the tabs stand apart
+CRUMBS_TOO = 140  # cells from which the tabs leave room for the name of what is open
 LACKING = frozenset({"stores", "services", "findings", "cache", "tasks", "events", "metadefs"})
 
 
@@ -49,7 +50,7 @@ def tabs(session: Session, keymap: Keymap, view: str, crumbs: Sequence[str], wid
         return Text(f" {cut(session.starting, width - 2)}", palette.busy, no_wrap=True, end="")
     if connection.troubled and connection.reason:
         return Text(f" {cut(clean(connection.reason), width - 2)}", palette.bad, no_wrap=True, end="")
-    if width < 100:
+    if width < 100 or (crumbs[1:] and width < CRUMBS_TOO):
         return _crumbs(crumbs, palette, session.glyphs, width)
     line = Text(" ", no_wrap=True, end="")
     gap = "  " if width >= ROOMY else " "
@@ -107,8 +108,15 @@ def _help() -> Action:
 
 
 def spread(parts: Sequence[tuple[str, Style]], right: Sequence[tuple[str, Style]], width: int) -> Text:
-    """Parts from the left, parts at the right edge, and blanks between; the left gives way."""
-    tail = Text("   ").join([Text(text, style) for text, style in right if text])
+    """Parts from the left, parts at the right edge, the dearest last, and blanks between.
+
+    What is at the right gives way from its left while the left lacks room; then the left is cut.
+    """
+    tails = [(f"   {text}", style) for text, style in right if text]
+    wanted = sum(cells(text) + 1 for text, _ in parts if text)
+    while len(tails) > 1 and wanted + 2 + sum(cells(text) for text, _ in tails) > width:
+        del tails[0]
+    tail = Text.assemble(*tails)
     room = width - 2 - cells(tail.plain)
     line = Text(" ", no_wrap=True, end="")
     for text, style in parts:

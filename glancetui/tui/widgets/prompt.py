@@ -18,6 +18,15 @@ HISTORY = 50
 class OneLine(Input):
     """An input that keeps the first line of what is pasted."""
 
+    async def on_key(self, event: events.Key) -> None:
+        """Edit at once. As bindings these keys would wait until they have bubbled up, and what was typed fast after
+        them would come first."""
+        bindings = () if event.is_printable else self._bindings.key_to_bindings.get(event.key, ())
+        for binding in bindings:
+            event.stop()
+            event.prevent_default()
+            await self.run_action(binding.action)
+
     def _on_paste(self, event: events.Paste) -> None:
         first, _, rest = event.text.partition("\n")
         if rest.strip():
@@ -54,7 +63,7 @@ class Prompt(Horizontal):
     def __init__(self) -> None:
         super().__init__(id="prompt")
         self.kind = ""
-        self._before = ""
+        self.before = ""
         self._timer: Timer | None = None
         self._history: dict[str, list[str]] = {}
         self._back = 0
@@ -80,13 +89,21 @@ class Prompt(Horizontal):
         before: str | None = None,
     ) -> None:
         """Open with `value` to type on; `esc` brings back `before`, where that is another."""
-        self.kind, self._before, self._complete, self._back = kind, value if before is None else before, complete, 0
+        self.kind, self.before, self._complete, self._back = kind, value if before is None else before, complete, 0
         self.query_one(Static).update(f" {kind} ")
         self.add_class("open")
         with self.input.prevent(Input.Changed):
             self.input.value = value
         self.input.cursor_position = len(value)
         self.input.focus()
+
+    async def take(self, event: events.Key) -> None:
+        """A key that was typed before the focus was here."""
+        if event.is_printable and event.character:
+            self.input.insert_text_at_cursor(event.character)
+            return
+        self.on_key(event)
+        await self.input.on_key(event)
 
     def close(self) -> None:
         self._stop_timer()
@@ -95,7 +112,7 @@ class Prompt(Horizontal):
     def leave(self) -> None:
         """Close without meaning it."""
         self.close()
-        self.post_message(self.Left(self.kind, self._before))
+        self.post_message(self.Left(self.kind, self.before))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -132,7 +149,7 @@ class Prompt(Horizontal):
     def _recall(self, step: int) -> None:
         past = self._history.get(self.kind, [])
         self._back = max(0, min(len(past), self._back + step))
-        self._put(past[-self._back] if self._back else self._before)
+        self._put(past[-self._back] if self._back else self.before)
 
     def _fill_in(self) -> None:
         found = self._complete(self.input.value) if self._complete is not None else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
@@ -94,7 +94,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True, inherit_bindings=Fals
         super().__init__(id=id)
         self.columns = list(columns)
         self.source = source
-        self.marks: dict[str, None] = {}  # ids, in the order they were marked
+        self.marks: dict[str, R] = {}  # by id: the rows as they were when marked, in that order
         self.sorted_by: tuple[str, bool] | None = None  # the server's key, and whether descending
         self.note: Callable[[R], Cell | None] | None = None  # the line below the row under the cursor
         self.empty: Callable[[], str] = str  # what to say where no row is
@@ -250,7 +250,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True, inherit_bindings=Fals
         if row.id in self.marks:
             del self.marks[row.id]
         else:
-            self.marks[row.id] = None
+            self.marks[row.id] = row
         self.post_message(self.Marked())
         self._refresh_rows(self.cursor)
         self.move(self.cursor + 1)
@@ -268,10 +268,10 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True, inherit_bindings=Fals
         if start is None:
             return
         low, high = sorted((start, self.cursor))
-        self.mark(row_id for row_id in map(self._id_at, range(low, high + 1)) if row_id is not None)
+        self.mark(row for row in map(self.source.row, range(low, high + 1)) if row is not None)
 
-    def mark(self, ids: Iterator[str]) -> None:
-        self.marks.update(dict.fromkeys(ids))
+    def mark(self, rows: Iterable[R]) -> None:
+        self.marks.update((row.id, row) for row in rows)
         self.post_message(self.Marked())
         self.refresh()
 
@@ -356,20 +356,37 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True, inherit_bindings=Fals
         if row is None:
             return self._skeleton(palette, ground)
         scene = self._scene()
-        mark = scene.glyphs.mark if row.id in self.marks else " "
-        segments = [Segment(f" {mark} ", palette.warn + ground)]
+        segments: list[Segment] = []
+        # Blanks before an unmarked name are of the name's colour: one stretch of a colour costs the terminal least.
+        lead = " " * GUTTER
+        if row.id in self.marks:
+            segments.append(Segment(f" {scene.glyphs.mark} ", palette.warn + ground))
+            lead = ""
         gone, old = self.source.is_gone(row.id), self.source.before_change(row.id)
+        used = GUTTER
         for column, width in self._fitted:
             cell = column.cell(row, scene)
             style = _ink(palette, cell.style) + ground
             text = words.fit(cell.text, width, right=column.right)
+            used += width + GAP
             changed = old is not None and column.cell(old, scene) != cell
             if not gone and not changed:
-                segments.append(Segment(text + " " * GAP, style))  # one stretch of a colour costs the terminal least
+                segments.append(Segment(lead + text + " " * GAP, style))
+                lead = ""
                 continue
             style += Style(strike=True, dim=True) if gone else Style(bold=True, underline=True)
-            segments += [Segment(text, style), Segment(" " * GAP, ground)]
-        return Strip(segments).adjust_cell_length(self.size.width, ground)
+            segments += [Segment(lead, ground), Segment(text, style), Segment(" " * GAP, ground)]
+            lead = ""
+        return self._padded(segments, used, ground)
+
+    def _padded(self, segments: list[Segment], used: int, ground: Style) -> Strip:
+        """A line as wide as the list, of segments that fill `used` cells: columns have widths, so none is measured."""
+        room = self.size.width - used
+        if room < 0:
+            return Strip(segments, used).adjust_cell_length(self.size.width, ground)
+        if room:
+            segments.append(Segment(" " * room, ground))
+        return Strip(segments, self.size.width)
 
     def _skeleton(self, palette: Palette, ground: Style) -> Strip:
         dot = self._scene().glyphs.skeleton

@@ -177,6 +177,12 @@ class Population:
         located = self.add("http location", ALPHA, visibility="shared", **RAW)
         self.api.do("POST", f"/v2/images/{located}/locations", SERVICE, {"url": f"{self._web}/image"})
         self._reaches(located, "os_hash_value")
+        wait_for("all tasks", self._tasks_are_over)
+
+    def _tasks_are_over(self) -> bool:
+        """SQLite lets Glance answer 500 to whoever writes while a task does."""
+        tasks = self.api.get("/v2/tasks?limit=100", ADMIN)["tasks"]
+        return all(task["status"] in {"success", "failure"} for task in tasks)
 
     def _import(self, image: str, who: Person, body: object, field: str, wanted: str) -> None:
         self.api.do("POST", f"/v2/images/{image}/import", who, body)
@@ -227,9 +233,9 @@ class Population:
         self.api.do("POST", f"/v2/images/{endless}/import", ALPHA, body)
         self._reaches(endless, "status", "importing")
 
-    def delete_later(self) -> None:
+    def delete_later(self, api: Api) -> None:
         """To be called on a Glance with `delayed_delete`."""
-        self.api.do("DELETE", f"/v2/images/{self.ids['pending_delete']}", ALPHA)
+        api.do("DELETE", f"/v2/images/{self.ids['pending_delete']}", ALPHA)
 
     def close(self) -> None:
         for connection in self.kept_open:

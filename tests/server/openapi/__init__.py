@@ -85,6 +85,14 @@ _QUERY: dict[str, Any] = {
     "q": {"type": "string"},
     "mine": {"type": "string"},
 }
+_HEADERS: dict[str, dict[str, Any]] = {
+    "range": {
+        "Range": {"anyOf": [{"enum": ["bytes=0-1", "bytes=-3", "bytes=9-", "bytes=0-1,3-4"]}, {"type": "string"}]}
+    },
+    "size": {"x-openstack-image-size": {"anyOf": [{"type": "integer"}, {"type": "string"}]}},
+    "store": {"X-Image-Meta-Store": {"anyOf": [{"enum": ["file"]}, {"type": "string"}]}},
+    "legacy": {"Content-Range": {"anyOf": [{"enum": ["bytes 0-1/*", "bytes 1-9/10"]}, {"type": "string"}]}},
+}
 _IMAGE_ID = {"name": "image_id", "in": "path", "required": True, "schema": _ID}
 _MEMBER_ID = {"name": "member_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 _TAG = {"name": "tag", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
@@ -97,6 +105,10 @@ def _operation(*parameters: dict[str, Any], **bodies: Any) -> dict[str, Any]:
     return operation
 
 
+def _headers(*names: str) -> list[dict[str, Any]]:
+    return [{"name": header, "in": "header", "schema": of} for n in names for header, of in _HEADERS[n].items()]
+
+
 def _object(name: str) -> dict[str, Any]:
     return {"type": "object", "properties": {name: _VALUE}}
 
@@ -104,13 +116,19 @@ def _object(name: str) -> dict[str, Any]:
 def document() -> dict[str, Any]:
     query = [{"name": name, "in": "query", "schema": schema} for name, schema in _QUERY.items()]
     image, member, tag = _operation(_IMAGE_ID), _operation(_IMAGE_ID, _MEMBER_ID), _operation(_IMAGE_ID, _TAG)
-    json = "application/json"
+    json, octets = "application/json", "application/octet-stream"
+    prefer = {"name": "prefer", "in": "query", "schema": {"type": "string"}}
+    binary = {"type": "string", "format": "binary"}
     paths = {
         "/v2/images": {"get": _operation(*query), "post": _operation(**{json: _IMAGE})},
         "/v2/images/{image_id}": {
             "get": image,
             "delete": image,
             "patch": _operation(_IMAGE_ID, **{PATCH_21: _OPERATIONS_21, PATCH_20: _OPERATIONS_20}),
+        },
+        "/v2/images/{image_id}/file": {
+            "get": _operation(_IMAGE_ID, prefer, *_headers("range", "legacy")),
+            "put": _operation(_IMAGE_ID, *_headers("size", "store", "legacy"), **{octets: binary, json: _IMAGE}),
         },
         "/v2/images/{image_id}/actions/deactivate": {"post": image},
         "/v2/images/{image_id}/actions/reactivate": {"post": image},

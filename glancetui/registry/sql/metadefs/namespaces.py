@@ -62,6 +62,11 @@ def locked(db: sa.Connection, name: str) -> sa.Row[Any]:
     return row
 
 
+def hold(db: sa.Connection, name: str) -> None:
+    """As `locked`, where there is such a namespace."""
+    db.execute(_LOCKED, {"name": name}).fetchone()
+
+
 def refuse_protected(row: sa.Row[Any]) -> None:
     """Raises Forbidden."""
     if row.protected:

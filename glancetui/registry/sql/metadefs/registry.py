@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -42,31 +41,23 @@ class SqlMetadefs:
     """A part of SqlRegistry, which brings the database and the transactions."""
 
     _database: Database
-    _change: Callable[[Actor], AbstractContextManager[Change]]
 
-    def _metadefs_read(self, work: Callable[[sa.Connection], Result]) -> Result:
-        with self._database.reading() as db:
-            return work(db)
-
-    def _metadefs_changed(self, actor: Actor, work: Callable[[Change], Result]) -> Result:
-        with self._change(actor) as change:
-            return work(change)
+    def _change(self, actor: Actor, work: Callable[[Change], Result]) -> Result:
+        raise NotImplementedError
 
     # -- namespaces ----------------------------------------------------------------------------------------------------
 
     def metadef_namespace(self, name: str, viewer: Viewer) -> Namespace:
-        return self._metadefs_read(lambda db: namespaces.show(db, name, viewer))
+        return self._database.view(lambda db: namespaces.show(db, name, viewer))
 
     def metadef_namespaces(self, query: NamespaceQuery) -> Sequence[Namespace]:
-        return self._metadefs_read(lambda db: namespaces.page(db, query))
+        return self._database.view(lambda db: namespaces.page(db, query))
 
     def metadef_contents(self, name: str, viewer: Viewer) -> NamespaceContents:
-        return self._metadefs_read(lambda db: namespaces.contents(db, namespaces.one(db, name, viewer)))
+        return self._database.view(lambda db: namespaces.contents(db, namespaces.one(db, name, viewer)))
 
     def create_metadef_namespace(self, new: NewNamespace, actor: Actor) -> NamespaceContents:
-        return self._metadefs_changed(
-            actor, lambda change: namespaces.contents(change.db, namespaces.create(change, new))
-        )
+        return self._change(actor, lambda change: namespaces.contents(change.db, namespaces.create(change, new)))
 
     def change_metadef_namespace(self, namespace: str, fields: NamespaceFields, actor: Actor) -> Namespace:
         def work(change: Change) -> Namespace:
@@ -75,7 +66,7 @@ class SqlMetadefs:
             linked = associations.of_namespaces(change.db, [row.id]).get(row.id, ())
             return namespaces.namespace_of(namespaces.locked(change.db, fields.name), linked)
 
-        return self._metadefs_changed(actor, work)
+        return self._change(actor, work)
 
     def delete_metadef_namespace(self, namespace: str, actor: Actor) -> None:
         def work(change: Change) -> None:
@@ -83,19 +74,20 @@ class SqlMetadefs:
             namespaces.refuse_protected(row)
             namespaces.delete(change, row)
 
-        self._metadefs_changed(actor, work)
+        self._change(actor, work)
 
     def load_metadef_namespace(
         self, new: NewNamespace, how: Loading, dry_run: bool, actor: Actor
     ) -> Sequence[MetadefChange]:
         def work(change: Change) -> list[loading.Difference]:
+            namespaces.hold(change.db, new.fields.name)
             found = loading.differences(change.db, new, how)
             loading.write(change, new, found)
             return found
 
-        found = self._metadefs_read(lambda db: loading.differences(db, new, how))
+        found = self._database.view(lambda db: loading.differences(db, new, how))
         if found and not dry_run:  # looked at before, so that loading what is there already waits for no writer
-            found = self._metadefs_changed(actor, work)
+            found = self._change(actor, work)
         return [each.change for each in found]
 
     def unload_metadefs(self, names: Sequence[str] | None, dry_run: bool, actor: Actor) -> Sequence[str]:
@@ -108,16 +100,16 @@ class SqlMetadefs:
             return chosen
 
         if dry_run:
-            return self._metadefs_read(lambda db: _chosen(db, names))
-        return self._metadefs_changed(actor, work)
+            return self._database.view(lambda db: _chosen(db, names))
+        return self._change(actor, work)
 
     # -- resource types ------------------------------------------------------------------------------------------------
 
     def metadef_resource_types(self, limit: int | None, marker: str | None) -> Sequence[ResourceType]:
-        return self._metadefs_read(lambda db: associations.all_types(db, limit, marker))
+        return self._database.view(lambda db: associations.all_types(db, limit, marker))
 
     def add_metadef_association(self, namespace: str, new: NewAssociation, actor: Actor) -> Association:
-        return self._metadefs_changed(
+        return self._change(
             actor,
             lambda change: associations.add(change, namespaces.locked(change.db, namespace).id, new, touched=True),
         )
@@ -128,7 +120,7 @@ class SqlMetadefs:
             associations.remove(change, row.id, resource_type)
             namespaces.refuse_protected(row)  # last: what is not there is told as that
 
-        self._metadefs_changed(actor, work)
+        self._change(actor, work)
 
     # -- what lies in a namespace --------------------------------------------------------------------------------------
 
@@ -144,7 +136,7 @@ class SqlMetadefs:
             items.check_room(change, namespace_id, "property", 1, most)
             items.add_properties(change, namespace_id, [new], touched=True)
 
-        self._metadefs_changed(actor, work)
+        self._change(actor, work)
 
     def change_metadef_property(self, namespace: str, name: str, new: MetadefProperty, actor: Actor) -> None:
         self._alter(namespace, "property", name, items.property_values(new), actor)
@@ -162,7 +154,7 @@ class SqlMetadefs:
             items.add_objects(change, namespace_id, [new], touched=True)
             return items.object_of(items.one(change.db, namespace_id, "object", new.name))
 
-        return self._metadefs_changed(actor, work)
+        return self._change(actor, work)
 
     def change_metadef_object(self, namespace: str, name: str, new: NewObject, actor: Actor) -> MetadefObject:
         return items.object_of(self._alter(namespace, "object", name, items.object_values(new), actor))
@@ -184,7 +176,7 @@ class SqlMetadefs:
             items.add_tags(change, namespace_id, names, touched=True)
             return [MetadefTag(name=name, created_at=change.now, updated_at=change.now) for name in names]
 
-        return self._metadefs_changed(actor, work)
+        return self._change(actor, work)
 
     def rename_metadef_tag(self, namespace: str, name: str, new_name: str, actor: Actor) -> MetadefTag:
         return items.tag_of(self._alter(namespace, "tag", name, {"name": new_name}, actor))
@@ -195,7 +187,7 @@ class SqlMetadefs:
             items.remove(change, row.id, kind, name)
             namespaces.refuse_protected(row)  # last: what is not there is told as that
 
-        self._metadefs_changed(actor, work)
+        self._change(actor, work)
 
     def remove_metadef_items(self, namespace: str, kind: ItemKind, actor: Actor) -> None:
         def work(change: Change) -> None:
@@ -204,15 +196,15 @@ class SqlMetadefs:
             items.remove_all(change, row.id, kind)
             change.tell(f"metadef_namespace.delete_{items.PLURAL[kind]}")
 
-        self._metadefs_changed(actor, work)
+        self._change(actor, work)
 
     # -- details -------------------------------------------------------------------------------------------------------
 
     def _page(self, kind: ItemKind, query: ItemQuery) -> Sequence[sa.Row[Any]]:
-        return self._metadefs_read(lambda db: items.page(db, namespaces.known(db, query.namespace).id, kind, query))
+        return self._database.view(lambda db: items.page(db, namespaces.known(db, query.namespace).id, kind, query))
 
     def _one(self, namespace: str, kind: ItemKind, name: str) -> sa.Row[Any]:
-        return self._metadefs_read(lambda db: items.one(db, namespaces.known(db, namespace).id, kind, name))
+        return self._database.view(lambda db: items.one(db, namespaces.known(db, namespace).id, kind, name))
 
     def _alter(self, namespace: str, kind: ItemKind, name: str, values: dict[str, object], actor: Actor) -> sa.Row[Any]:
         def work(change: Change) -> sa.Row[Any]:
@@ -220,7 +212,7 @@ class SqlMetadefs:
             items.alter(change, namespace_id, kind, name, values)
             return items.one(change.db, namespace_id, kind, str(values["name"]))
 
-        return self._metadefs_changed(actor, work)
+        return self._change(actor, work)
 
 
 def _chosen(db: sa.Connection, names: Sequence[str] | None) -> list[str]:

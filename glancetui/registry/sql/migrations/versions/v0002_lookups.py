@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
+from glancetui.registry.sql.migrations.steps import create_index, database
 
 revision = "0002"
 down_revision = "0001"
@@ -11,8 +11,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index(
-        "gt_ix_images_id",
-        "images",
-        ["id", "deleted", "visibility", "os_hidden", "owner", "status", "created_at", "name"],
-    )
+    if database() == "sqlite":  # elsewhere the row itself is found as fast
+        columns = ["id", "deleted", "visibility", "os_hidden", "owner", "status", "created_at", "name"]
+        create_index("gt_ix_images_id", "images", columns)
