@@ -234,10 +234,12 @@ def _object(namespace: str, found: MetadefObject, prefix: str = "") -> _Object:
 
 
 def _unreadable(namespace: str, kind: str, name: str) -> RegistryUnavailable:
-    return RegistryUnavailable(
+    error = RegistryUnavailable(
         f"The database holds no definition for {kind} {name} of metadata namespace {namespace}, but other text. "
         "Delete it or write it anew."
     )
+    error.told = str(error)  # it names nothing that the caller may not know, and who wrote it can put it right
+    return error
 
 
 def _prefix(namespace: Namespace, resource_type: str | None) -> str:
