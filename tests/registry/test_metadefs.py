@@ -11,6 +11,8 @@ from typing import Any, get_args
 import pytest
 
 from glancetui.errors import Duplicate, Forbidden, LimitExceeded, NotFound
+from glancetui.metadefs import files
+from glancetui.metadefs.documents import namespace_of
 from glancetui.model import Viewer
 from glancetui.registry.actor import Actor
 from glancetui.registry.metadefs import (
@@ -293,3 +295,34 @@ def test_of_many_who_make_the_same_at_once_one_succeeds(registry: SqlRegistry) -
         for thread in threads:
             thread.join(30)
         assert sorted(outcomes) == ["duplicate"] * 5 + ["made"]
+
+
+def test_names_that_differ_in_case_are_two_or_a_duplicate_as_the_database_has_it(registry: SqlRegistry) -> None:
+    """MariaDB's collations take `Name` and `name` for one; nothing else than Duplicate may come of it."""
+    make(registry, "Name", tags=("tag",), properties=("key",))
+    calls: list[Callable[[], object]] = [
+        lambda: make(registry, "name"),
+        lambda: registry.add_metadef_tags("Name", ["Tag"], False, 9, WHO),
+        lambda: registry.add_metadef_property("Name", MetadefProperty(name="Key", definition=TEXT), 9, WHO),
+        lambda: registry.load_metadef_namespace(new("Other", tags=("a", "A"), types=("T", "t")), "new", False, WHO),
+    ]
+    outcomes = []
+    for call in calls:
+        try:
+            call()
+            outcomes.append("two")
+        except Duplicate:
+            outcomes.append("one")
+    assert len(set(outcomes)) == 1
+    replaced = registry.add_metadef_tags("Name", ["TAG"], True, 9, WHO)
+    assert [tag.name for tag in replaced] == ["TAG"]
+
+
+def test_catalogue_goes_into_every_database_and_comes_back_as_it_was(registry: SqlRegistry) -> None:
+    catalogue = list(files.read(files.CATALOGUE))
+    for document in catalogue:
+        assert registry.load_metadef_namespace(document, "new", False, WHO)
+    for document in catalogue:
+        assert registry.load_metadef_namespace(document, "overwrite", False, WHO) == []
+        kept = files.document_of(registry.metadef_contents(document.fields.name, ADMIN))
+        assert namespace_of(kept, "nobody", files.MOST).fields == document.fields

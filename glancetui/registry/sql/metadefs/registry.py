@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -37,13 +38,13 @@ Result = TypeVar("Result")
 _ALL_NAMES = sa.select(metadef_namespaces.c.namespace).order_by(metadef_namespaces.c.namespace)
 
 
-class SqlMetadefs:
+class SqlMetadefs(abc.ABC):
     """A part of SqlRegistry, which brings the database and the transactions."""
 
     _database: Database
 
-    def _change(self, actor: Actor, work: Callable[[Change], Result]) -> Result:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _change(self, actor: Actor, work: Callable[[Change], Result]) -> Result: ...
 
     # -- namespaces ----------------------------------------------------------------------------------------------------
 
