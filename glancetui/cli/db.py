@@ -74,6 +74,7 @@ def check(config_file: Files = None, config_dir: Folders = None, data_dir: DataF
 
 ADVICE = {
     "EMPTY": "`glancetui db upgrade` fills it.",
+    "HALF_MADE": "`glancetui db upgrade` goes on with it.",
     "GLANCE": "`glancetui db adopt` takes it over.",
     "HALF_ADOPTED": "`glancetui db adopt` goes on with it, `glancetui db release` gives it back.",
     "OLDER": "`glancetui db upgrade` brings it up to date.",

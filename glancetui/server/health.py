@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -12,15 +13,18 @@ from starlette.responses import Response
 
 from glancetui.errors import GlancetuiError
 from glancetui.server.bridge import Pools, in_thread
-from glancetui.server.errors import MethodNotAllowed
+from glancetui.server.errors import MethodNotAllowed, told
 from glancetui.server.routing import service_of
 
 READING = ("GET", "HEAD")
+log = logging.getLogger(__name__)
+
+PRIVATE = "It cannot be used now. The operator finds the reason in the log."
 PROBE_SECONDS = 5.0  # a balancer has gone on by then
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """What this worker depends on, as it is now. `error` is a sentence."""
+    """What this worker depends on, as it is now. `error` is a sentence; the log has the reason, which names places."""
 
     name: str
     ready: bool
@@ -35,12 +39,13 @@ class Probes:
         self._parts = parts
         self._pools = pools
         self._asked: dict[str, asyncio.Task[str | None]] = {}
+        self._logged: dict[str, str | None] = {}
 
     async def look(self) -> list[Part]:
         """In at most PROBE_SECONDS."""
         asked = [self._ask(name) for name in self._parts]
         await asyncio.wait(asked, timeout=PROBE_SECONDS)
-        return [_part(name, task) for name, task in zip(self._parts, asked, strict=True)]
+        return [self._part(name, task) for name, task in zip(self._parts, asked, strict=True)]
 
     def _ask(self, name: str) -> asyncio.Task[str | None]:
         task = self._asked.get(name)
@@ -49,15 +54,24 @@ class Probes:
             task.add_done_callback(lambda ended: ended.exception())  # else one that ends too late is complained of
         return task
 
+    def _part(self, name: str, task: asyncio.Task[str | None]) -> Part:
+        public, reason = _found(task)
+        if reason != self._logged.get(name):
+            self._logged[name] = reason
+            log.log(logging.WARNING if reason else logging.INFO, "Ready, %s: %s", name, reason or "it answers again.")
+        return Part(name=name, ready=reason is None, error=public)
 
-def _part(name: str, task: asyncio.Task[str | None]) -> Part:
+
+def _found(task: asyncio.Task[str | None]) -> tuple[str | None, str | None]:
+    """What is wrong: for everybody, and for the operator's log."""
     if not task.done():
-        return Part(name=name, ready=False, error=f"It has not answered within {PROBE_SECONDS:g} seconds.")
+        silent = f"It has not answered within {PROBE_SECONDS:g} seconds."
+        return silent, silent
     error = task.exception()
     if error is None:
-        return Part(name=name, ready=task.result() is None, error=task.result())
+        return (PRIVATE if task.result() else None), task.result()
     if isinstance(error, GlancetuiError):
-        return Part(name=name, ready=False, error=str(error))
+        return told(error), str(error)
     raise error
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from glancetui.cli import dispatch
-from glancetui.registry.sql.state import GLANCES_HEAD, HEAD
+from glancetui.cli.db import ADVICE
+from glancetui.registry.sql.state import GLANCES_HEAD, HEAD, Kind
 from tests.serving import running_server, start_server
 
 Db = Callable[..., tuple[int, str, str]]
@@ -56,6 +57,10 @@ def test_a_database_goes_to_glance_and_comes_back(db: Db, tmp_path: Path) -> Non
     assert db("version")[1].startswith("Glance's")
     assert db("adopt")[1].endswith("`glancetui serve` can start.\n")
     assert db("adopt")[::2] == (1, f"glancetui: The database is glancetui's already: {HEAD}, current.\n")
+
+
+def test_there_is_advice_for_each_kind_of_database_that_is_not_current() -> None:
+    assert set(ADVICE) == {kind.name for kind in Kind} - {"CURRENT"}
 
 
 def test_a_service_stops_at_a_database_that_it_may_not_take_over(db: Db, tmp_path: Path) -> None:

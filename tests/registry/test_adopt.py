@@ -136,6 +136,18 @@ def test_what_was_cut_short_is_undone_or_can_be_gone_on_with(glances: Place, sta
     assert structure(glances) == bare
 
 
+def test_an_upgrade_that_was_cut_short_is_gone_on_with(bare_place: Place) -> None:
+    with database(bare_place) as opened, dying_after(opened, 9):
+        schema.migrate(opened)
+    assert state(bare_place).kind is (Kind.HALF_MADE if bare_place.kind == "mariadb" else Kind.EMPTY)
+    with pytest.raises(ConfigError, match="db upgrade"):
+        adopted(bare_place)
+    with pytest.raises(ConfigError, match="Run `glancetui db upgrade`"):
+        bare_place.open(upgrade=False)
+    bare_place.open().close()
+    assert state(bare_place).kind is Kind.CURRENT
+
+
 def test_a_half_adopted_database_can_be_released(glances: Place) -> None:
     bare = structure(glances)
     with glances.connected() as db:

@@ -17,16 +17,22 @@ def pools() -> Pools:
     return Pools(1)
 
 
-async def test_parts_are_told_with_what_is_wrong(pools: Pools) -> None:
+async def test_parts_are_told_with_what_is_wrong_and_the_log_why(
+    pools: Pools, caplog: pytest.LogCaptureFixture
+) -> None:
     def away() -> None:
-        raise RegistryUnavailable("It is away.")
+        raise RegistryUnavailable("It is away at /a/path.")
 
-    probes = Probes({"a": lambda: None, "b": away, "c": lambda: "It is full."}, pools)
+    probes = Probes({"a": lambda: None, "b": away, "c": lambda: "It is full at /a/path."}, pools)
     assert await probes.look() == [
         Part(name="a", ready=True),
-        Part(name="b", ready=False, error="It is away."),
-        Part(name="c", ready=False, error="It is full."),
+        Part(name="b", ready=False, error=RegistryUnavailable.told),
+        Part(name="c", ready=False, error=health.PRIVATE),
     ]
+    assert "b: It is away at /a/path." in caplog.text
+    assert "c: It is full at /a/path." in caplog.text
+    await probes.look()
+    assert caplog.text.count("/a/path") == 2
     pools.close()
 
 

@@ -137,6 +137,8 @@ def _refuse(state: State) -> None:
     match state.kind:
         case Kind.EMPTY:
             raise ConfigError("There is nothing to adopt: the database is empty. `glancetui db upgrade` fills it.")
+        case Kind.HALF_MADE:
+            raise ConfigError(f"This is not a database of Glance's, it is {state}. `glancetui db upgrade` goes on.")
         case Kind.CURRENT | Kind.OLDER | Kind.NEWER:
             raise ConfigError(f"The database is glancetui's already: {state}.")
         case Kind.FOREIGN:
