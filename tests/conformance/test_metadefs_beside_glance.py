@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -131,3 +133,24 @@ def test_glances_own_files_give_the_same_answers_in_both(glance: Glance, tmp_pat
             compared += fields(answers[0].json)
     assert compared > 1500
     print(f"{len(names)} namespaces, {compared} fields compared")
+
+
+def test_check_export_and_diff_work_on_a_stock_glance(tmp_path: Path, glance: Glance) -> None:
+    stock = new_glance(tmp_path / "stock", glance.venv)  # its callers are nobody in particular, and may look
+    stock.manage("db_load_metadefs", str(glance.venv / "etc/glance/metadefs"))
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "glancetui", "--endpoint", stock.url, *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
+
+    with stock.running():
+        made = run("image", "create", "wrong", "--property", "hw_disk_buss=ide", "--property", "hw_cdrom_bus=ide2")
+        assert made.returncode == 0, made.stderr
+        checked = run("metadef", "check", "--all", "-f", "json")
+        assert checked.returncode == 1, checked.stderr
+        found = {(row["kind"], row["key"], row["constraint"]) for row in json.loads(checked.stdout)}
+        assert found == {("unknown", "hw_disk_buss", "hw_disk_bus"), ("broken", "hw_cdrom_bus", "enum")}
+        assert run("metadef", "export", "--to", str(tmp_path / "out")).returncode == 0
+        assert run("metadef", "diff", str(tmp_path / "out"), "--exit-code").returncode == 0
+    db(tmp_path / "data", "load-metadefs", "--path", str(tmp_path / "out"))
+    assert len(list((tmp_path / "out").iterdir())) >= 32
