@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glancetui.cli.dispatch import NOUNS, SERVICE_NOUNS, split
-from glancetui.cli.verbs import Parser, UsageError, Verb, add_common
+from glancetui.cli.verbs import Group, Parser, UsageError, Verb, add_common
 from glancetui.errors import GlancetuiError
 
 if TYPE_CHECKING:
@@ -25,7 +25,17 @@ QUICK_SECONDS = 0.3
 MOST = 100
 SERVICE_VERBS: Mapping[str, tuple[str, ...]] = {
     "config": ("show", "validate", "docs"),
-    "db": ("upgrade", "check", "version", "adopt", "release", "purge"),
+    "db": (
+        "upgrade",
+        "check",
+        "version",
+        "adopt",
+        "release",
+        "purge",
+        "load-metadefs",
+        "export-metadefs",
+        "unload-metadefs",
+    ),
     "serve": ("api", "registry", "periodic"),
 }
 SCRIPTS: Mapping[str, str] = {
@@ -108,14 +118,26 @@ def possible(before: Sequence[str], last: str) -> Iterator[str]:
         return
     if noun not in NOUNS:
         return
-    verbs: Mapping[str, Verb] = importlib.import_module(f"glancetui.cli.{noun}").VERBS
-    if "" not in verbs and len(rest) == 1:
+    verbs: Mapping[str, Verb | Group] = importlib.import_module(f"glancetui.cli.{noun}").VERBS
+    yield from of_verbs([noun], verbs, rest[1:], leading, last)
+
+
+def of_verbs(
+    path: list[str], verbs: Mapping[str, Verb | Group], typed: Sequence[str], leading: Sequence[str], last: str
+) -> Iterator[str]:
+    if "" in verbs:
+        chosen = verbs[""]
+    elif not typed:
         yield from (name for name, verb in verbs.items() if not verb.hidden)
         return
-    words, typed = ([noun], rest[1:]) if "" in verbs else ([noun, rest[1]], rest[2:])
-    verb = verbs.get(words[1] if len(words) > 1 else "")
-    if verb is not None:
-        yield from of_verb(verb.parser(words), [*leading, *typed], last)
+    elif typed[0] in verbs:
+        chosen, path, typed = verbs[typed[0]], [*path, typed[0]], typed[1:]
+    else:
+        return
+    if isinstance(chosen, Group):
+        yield from of_verbs(path, chosen.verbs, typed, leading, last)
+    else:
+        yield from of_verb(chosen.parser(path), [*leading, *typed], last)
 
 
 def of_verb(parser: argparse.ArgumentParser, typed: Sequence[str], last: str) -> Iterator[str]:

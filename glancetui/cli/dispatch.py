@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from glancetui.errors import GlancetuiError
 
 if TYPE_CHECKING:
-    from glancetui.cli.verbs import Verb
+    from glancetui.cli.verbs import Group, Verb
 
 NOUNS: Mapping[str, str] = {
     "image": "images: list, show, create, set, upload, save, share, delete …",
     "member": "who sees a shared image; answering an offer",
+    "metadef": "what properties mean: namespaces, objects, tags; check images against them",
     "cloud": "the clouds of clouds.yaml",
     "doctor": "look at an endpoint and say what is wrong",
     "serve": "run the service",
@@ -27,7 +28,10 @@ NOUNS: Mapping[str, str] = {
     "db": "the service's database",
     "completion": "completion for bash, zsh or fish",
 }
-SERVICE_NOUNS = frozenset({"config", "db"})  # Typer applications; what they load is large
+SERVICE_NOUNS: Mapping[str, str] = {  # modules of Typer applications; what they load is large
+    "config": "glancetui.cli.config",
+    "db": "glancetui.cli.db_commands",
+}
 WITH_VALUE = frozenset(
     {
         "-f", "--format", "-c", "--column", "--color", "--endpoint", "--cloud", "--region", "--interface",
@@ -101,16 +105,28 @@ def run_command(noun: str, words: Sequence[str], leading: Sequence[str]) -> int:
     for signum in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(signum) is signal.SIG_DFL:  # nohup stays nohup
             signal.signal(signum, terminate)
-    verbs: Mapping[str, Verb] = importlib.import_module(f"glancetui.cli.{noun}").VERBS
-    if "" in verbs:  # a noun that is its own verb
-        return execute(verbs[""], [noun], [*leading, *words])
+    verbs: Mapping[str, Verb | Group] = importlib.import_module(f"glancetui.cli.{noun}").VERBS
+    return run_verb([noun], verbs, words, leading)
+
+
+def run_verb(path: list[str], verbs: Mapping[str, Verb | Group], words: Sequence[str], leading: Sequence[str]) -> int:
+    """Run what `words` name among `verbs`; `path` is what was named before."""
+    from glancetui.cli.verbs import Group
+
+    single = verbs.get("")
+    if single is not None and not isinstance(single, Group):  # a noun that is its own verb
+        return execute(single, path, [*leading, *words])
     before, rest = split(words)
     if "-h" in before or "--help" in before or not rest:
-        (sys.stdout if before else sys.stderr).write(verbs_overview(noun, verbs))
+        (sys.stdout if before else sys.stderr).write(verbs_overview(" ".join(path), verbs))
         return 0 if before else 2
-    if rest[0] not in verbs:
-        return unknown(f"{noun} command", rest[0], verbs)
-    return execute(verbs[rest[0]], [noun, rest[0]], [*leading, *before, *rest[1:]])
+    chosen = verbs.get(rest[0])
+    if chosen is None:
+        return unknown(f"{' '.join(path)} command", rest[0], verbs)
+    path, leading = [*path, rest[0]], [*leading, *before]
+    if isinstance(chosen, Group):
+        return run_verb(path, chosen.verbs, rest[1:], leading)
+    return execute(chosen, path, [*leading, *rest[1:]])
 
 
 def execute(verb: Verb, words: Sequence[str], arguments: Sequence[str]) -> int:
@@ -130,7 +146,7 @@ def execute(verb: Verb, words: Sequence[str], arguments: Sequence[str]) -> int:
         running.close()
 
 
-def verbs_overview(noun: str, verbs: Mapping[str, Verb]) -> str:
+def verbs_overview(noun: str, verbs: Mapping[str, Verb | Group]) -> str:
     lines = [f"  {name:14}{verb.help}" for name, verb in verbs.items() if not verb.hidden]
     return f"Usage: glancetui {noun} COMMAND …\n\n" + "\n".join(lines) + "\n"
 
@@ -155,7 +171,7 @@ def run_serve(arguments: Sequence[str]) -> int:
 
 def run_service_command(noun: str, arguments: Sequence[str]) -> int:
     """Run a Typer application that belongs to the service; its libraries are loaded only here."""
-    module = importlib.import_module(f"glancetui.cli.{noun}")
+    module = importlib.import_module(SERVICE_NOUNS[noun])
     import typer
 
     try:

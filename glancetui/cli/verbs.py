@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from glancetui.errors import BadRequest
@@ -62,6 +62,15 @@ class Verb:
             getattr(importlib.import_module(self.module), self._arguments)(parser)
         add_common(parser)
         return parser
+
+
+class Group:
+    """Verbs under a word of their own: `metadef namespace list`."""
+
+    hidden = False
+
+    def __init__(self, help: str, verbs: Mapping[str, Verb]) -> None:
+        self.help, self.verbs = help, verbs
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

@@ -309,6 +309,23 @@ class Client:
         with self._open("GET", f"/v2/images/{path_part(image_id)}/file", headers=headers, token=token) as response:
             yield response
 
+    # Calls that are described elsewhere
+
+    def ask_document(
+        self,
+        method: str,
+        target: str,
+        value: object = msgspec.UNSET,
+        *,
+        headers: Mapping[str, str] | None = None,
+        token: CancelToken | None = None,
+    ) -> dict[str, object]:
+        """What the endpoint answers to `value` as JSON, or to no body; empty where it answers nothing."""
+        sent = dict(headers or {}) | ({} if value is msgspec.UNSET else {"Content-Type": "application/json"})
+        body = None if value is msgspec.UNSET else msgspec.json.encode(value)
+        answer = self._ask(method, target, headers=sent, body=body, token=token)
+        return document_of(answer, self.address()) if answer.body else {}
+
     # How it is sent
 
     @contextlib.contextmanager

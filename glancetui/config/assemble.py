@@ -20,6 +20,7 @@ from glancetui.config.settings import (
     BasicAuthSettings,
     DatabaseSettings,
     ImageSettings,
+    MetadefSettings,
     PolicySettings,
     ServerSettings,
     Settings,
@@ -60,6 +61,11 @@ def assemble(values: Values, *, config_files: tuple[Path, ...], config_dirs: tup
         debug=values.get("DEFAULT", "debug"),
         log_file=log_file(values),
         upload_lease_seconds=values.get("glancetui", "upload_lease_seconds"),
+        metadefs=MetadefSettings(
+            max_items=values.get("glancetui", "metadef_max_items"),
+            warn=tuple(values.get("glancetui", "metadef_warn")),
+            refuse=tuple(values.get("glancetui", "metadef_refuse")),
+        ),
     )
     check_folders(values, settings)
     warnings = tuple(single_store_warnings(values, multi_store, settings, bool(config_files or config_dirs)))

@@ -115,6 +115,12 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
     adopt: bool = False
 
 
+class MetadefSettings(msgspec.Struct, frozen=True, kw_only=True):
+    max_items: int = 5000  # properties, objects or tags of one namespace
+    warn: tuple[str, ...] = ()  # namespaces whose broken constraints are logged; * stands for every public one
+    refuse: tuple[str, ...] = ()  # namespaces whose broken constraints are refused
+
+
 class RegistryAddress(msgspec.Struct, frozen=True, kw_only=True):
     """Where a registry service listens: on a unix socket (`path`), or on `host` and `port`."""
 
@@ -151,6 +157,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerSettings = ServerSettings()
     registry: RegistrySettings = RegistrySettings()
     images: ImageSettings = ImageSettings()
+    metadefs: MetadefSettings = MetadefSettings()
     policy: PolicySettings = PolicySettings()
     enabled_import_methods: tuple[str, ...] = ()  # announced on create; empty until import exists here
     staging_dir: Path | None = None  # data before import; None only in tests

@@ -23,6 +23,8 @@ from glancetui.model import Caller, Image, ImageLocation, ImageStatus
 from glancetui.registry.interface import ImageChange, ImageQuery, NewImage, Registry, Seen
 
 T = TypeVar("T")
+#: Raises BadRequest for custom properties that are set or changed and break what defines them.
+PropertyCheck = Callable[[Mapping[str, str | None]], None]
 Condition = Callable[[Image], None]  # what else must hold of the image that is changed; raises ConditionFailed
 
 _ATTEMPTS = 10  # times a change is decided anew when others keep changing the image first
@@ -50,8 +52,16 @@ class ImagePage(msgspec.Struct, frozen=True, kw_only=True):
 class Images:
     """The rules of images. Callable from many threads; holds no image between calls."""
 
-    def __init__(self, registry: Registry, policy: Policy, catalogue: object, settings: Settings) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        policy: Policy,
+        catalogue: object,
+        settings: Settings,
+        check_properties: PropertyCheck = lambda _properties: None,
+    ) -> None:
         self._registry, self._policy = registry, policy
+        self._check_properties = check_properties
         self.catalogue = catalogue
         self.settings = settings.images
         self.schemas = Schemas(settings.images)
@@ -109,6 +119,7 @@ class Images:
         properties = {name: value for name, value in attributes.items() if name not in WRITABLE and name != "id"}
         check_count("tags", self.settings.tag_quota, tags)
         check_count("custom properties", self.settings.property_quota, properties)
+        self._check_properties(properties)
         owner = attributes.get("owner", caller.project)
         self._permit_creating(caller, owner, attributes.get("visibility", "shared"))
         base = {name: attributes[name] for name in WRITABLE & attributes.keys() - {"tags", "owner"}}
@@ -132,6 +143,7 @@ class Images:
             change = apply_patch(
                 image, operations, caller, self.settings, lambda rule: self.forbid_or_hide(rule, caller, image)
             )
+            self._check_properties(_changed_properties(image, change))
             return self._registry.change_image(_seen(image), change, actor_of(caller))
 
         return _settled(attempt)
@@ -206,6 +218,12 @@ class Images:
             self._registry.change_image(_seen(image), ImageChange(status=after), actor_of(caller))
 
         _settled(attempt)
+
+
+def _changed_properties(image: Image, change: ImageChange) -> Mapping[str, str | None]:
+    if isinstance(change.properties, msgspec.UnsetType):
+        return {}
+    return {name: value for name, value in change.properties.items() if image.properties.get(name) != value}
 
 
 def _seen(image: Image) -> Seen:

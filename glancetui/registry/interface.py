@@ -16,7 +16,9 @@ from typing import Literal, Protocol
 import msgspec
 
 from glancetui.model import Image, ImageLocation, Location, Member, Viewer
+from glancetui.registry.actor import Actor as Actor  # noqa: PLC0414 - part of the interface
 from glancetui.registry.marks import local, repeatable
+from glancetui.registry.metadefs import Metadefs
 
 SortKey = Literal["name", "status", "container_format", "disk_format", "size", "id", "created_at", "updated_at"]
 Direction = Literal["asc", "desc"]
@@ -120,15 +122,6 @@ class ImageChange(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
-class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who caused a change, for its event."""
-
-    project: str | None = None
-    user: str | None = None
-    request_id: str | None = None
-    node: str | None = None
-
-
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """An object about to exist: bytes are being written for `image_id` under `object_id` in `store`.
 
@@ -168,14 +161,14 @@ class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     number: int
-    kind: str  # image.create, image.update, image.upload, image.delete, member.create …
+    kind: str  # image.create, image.update, image.upload, image.delete, member.create, metadef_namespace.create …
     image_id: str | None
     project: str | None
     node: str | None
     at: datetime
 
 
-class Registry(Protocol):
+class Registry(Metadefs, Protocol):
     # -- images ------------------------------------------------------------------------------------------------------
     def create_image(self, new: NewImage, actor: Actor) -> Image:
         """Raises Duplicate if the id was ever used, deleted images included."""

@@ -13,6 +13,8 @@ from glancetui.images.policy import Policy
 from glancetui.images.recovery import Recovery
 from glancetui.images.rules import Images
 from glancetui.images.worker import node_name, this_worker
+from glancetui.metadefs.enforcement import Enforcement
+from glancetui.metadefs.rules import Definitions
 from glancetui.registry.interface import Registry
 from glancetui.registry.open import open_any
 from glancetui.server.auth.base import Authenticator
@@ -32,6 +34,7 @@ class Service:
     catalogue: Catalogue
     policy: Policy
     images: Images
+    metadefs: Definitions
     ingest: Ingest
     deliver: Deliver
     authenticator: Authenticator
@@ -56,7 +59,7 @@ def build(settings: Settings) -> Service:
     worker = this_worker(node_name())
     registry = open_any(settings, worker.node)
     catalogue = Catalogue.from_settings(settings)
-    images = Images(registry, policy, catalogue, settings)
+    images = Images(registry, policy, catalogue, settings, Enforcement(registry, settings.metadefs))
     lease = settings.upload_lease_seconds
     pools = Pools(settings.server.max_uploads)
     store = catalogue[catalogue.default_store]
@@ -66,6 +69,7 @@ def build(settings: Settings) -> Service:
         catalogue=catalogue,
         policy=policy,
         images=images,
+        metadefs=Definitions(registry, policy, settings.metadefs.max_items),
         ingest=Ingest(images, registry, catalogue, settings, str(worker)),
         deliver=Deliver(images, catalogue, settings),
         authenticator=authenticator(settings.server, policy.is_admin),

@@ -26,6 +26,8 @@ from glancetui.registry.interface import (
 
 Pair = tuple[str, str]
 
+_PATH = "/v2/images"
+
 _SORT_KEYS: frozenset[str] = frozenset(get_args(SortKey))
 _DIRECTIONS: frozenset[str] = frozenset(get_args(Direction))
 _VISIBILITIES = frozenset({"public", "private", "shared", "community", "all"})
@@ -52,15 +54,15 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     kept: tuple[Pair, ...]
 
     def first(self) -> str:
-        return _link(self.kept)
+        return link_to(_PATH, self.kept)
 
     def next(self, marker: str) -> str:
-        return _link((*self.kept, ("marker", marker)))
+        return link_to(_PATH, (*self.kept, ("marker", marker)))
 
 
 def read_listing(raw: bytes, viewer: Viewer, *, default_limit: int, max_limit: int, max_filters: int) -> Listing:
     """`raw` is the query string as it came. Raises BadRequest that names the parameter."""
-    pairs = _pairs(raw)
+    pairs = pairs_of(raw)
     if len(pairs) > max_filters:
         raise BadRequest(f"A listing has at most {max_filters} parameters, and this has {len(pairs)}.")
     reader = _Reader()
@@ -79,7 +81,8 @@ def read_listing(raw: bytes, viewer: Viewer, *, default_limit: int, max_limit: i
     return Listing(query=query, kept=tuple(pair for pair in pairs if pair[0] != "marker"))
 
 
-def _pairs(raw: bytes) -> list[Pair]:
+def pairs_of(raw: bytes) -> list[Pair]:
+    """The parameters of a query string, in order. Raises BadRequest for what is no text."""
     return [_pair(part) for part in raw.split(b"&") if part]
 
 
@@ -100,9 +103,9 @@ def _decoded(quoted: bytes) -> str:
     return text
 
 
-def _link(pairs: Sequence[Pair]) -> str:
+def link_to(path: str, pairs: Sequence[Pair]) -> str:
     query = "&".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in pairs)
-    return f"/v2/images?{query}" if query else "/v2/images"
+    return f"{path}?{query}" if query else path
 
 
 class _Reader:
@@ -124,7 +127,7 @@ class _Reader:
             self.filters.append(_filter(name, value))
 
     def _limit(self, value: str) -> None:
-        limit = _number("limit", value)
+        limit = number_of("limit", value)
         if limit < 0:
             raise BadRequest("limit must not be negative.")
         self.fields["limit"] = limit
@@ -135,16 +138,16 @@ class _Reader:
         self.fields["marker"] = value
 
     def _visibility(self, value: str) -> None:
-        self.fields["visibility"] = _among("visibility", value, _VISIBILITIES) if value else None
+        self.fields["visibility"] = one_of("visibility", value, _VISIBILITIES) if value else None
 
     def _member_status(self, value: str) -> None:
-        self.fields["member_status"] = _among("member_status", value, _MEMBER_STATUSES)
+        self.fields["member_status"] = one_of("member_status", value, _MEMBER_STATUSES)
 
     def _os_hidden(self, value: str) -> None:
-        self.fields["os_hidden"] = _among("os_hidden", value.lower(), {"true", "false"}) == "true"
+        self.fields["os_hidden"] = one_of("os_hidden", value.lower(), {"true", "false"}) == "true"
 
     def _protected(self, value: str) -> None:
-        self.fields["protected"] = _among("protected", value, {"true", "false"}) == "true"
+        self.fields["protected"] = one_of("protected", value, {"true", "false"}) == "true"
 
     def _search(self, value: str) -> None:
         self.fields["search"] = value or None
@@ -192,7 +195,7 @@ def _filter(name: str, value: str) -> Filter:
         return _time(name, value)
     if name in _RANGES:
         field, bound = _RANGES[name]
-        return Between(field=cast("Any", field), **{bound: _number(name, value)})
+        return Between(field=cast("Any", field), **{bound: number_of(name, value)})
     if name in _NUMBERS:
         # What is no number equals no image's; nor does any image have a negative one.
         return OneOf(field=cast("Any", name), values=(int(value) if _WHOLE_NUMBER.fullmatch(value) else -1,))
@@ -284,13 +287,14 @@ def _parsed_time(text: str) -> datetime | None:
         return None
 
 
-def _number(name: str, value: str) -> int:
+def number_of(name: str, value: str) -> int:
+    """Raises BadRequest that names the parameter."""
     if not _WHOLE_NUMBER.fullmatch(value):
         raise BadRequest(f"{name} must be a whole number.")
     return int(value)
 
 
-def _among(name: str, value: str, allowed: frozenset[str] | set[str]) -> str:
+def one_of(name: str, value: str, allowed: frozenset[str] | set[str]) -> str:
     if value not in allowed:
         raise BadRequest(f"{name} must be one of {', '.join(sorted(allowed))}.")
     return value
@@ -312,7 +316,7 @@ def _sorts(keys: list[str], dirs: list[str]) -> tuple[Sort, ...]:
     """A key named again adds nothing to the order, so the first stands."""
     found: dict[str, Sort] = {}
     for key, direction in zip((key.strip() for key in keys), (d.strip() for d in dirs), strict=True):
-        _among("The sort key", key, _SORT_KEYS)
-        _among("The sort direction", direction, _DIRECTIONS)
+        one_of("The sort key", key, _SORT_KEYS)
+        one_of("The sort direction", direction, _DIRECTIONS)
         found.setdefault(key, Sort(cast("SortKey", key), cast("Direction", direction)))
     return tuple(found.values())

@@ -237,9 +237,9 @@ def test_completion_is_installed_where_the_shell_looks(glancetui: Glancetui) -> 
 def test_the_service_nouns_of_completion_are_those_that_exist() -> None:
     from typer.main import get_command
 
-    from glancetui.cli import completion, config, db
+    from glancetui.cli import completion, config, db_commands
 
-    for noun, module in (("config", config), ("db", db)):
+    for noun, module in (("config", config), ("db", db_commands)):
         assert set(completion.SERVICE_VERBS[noun]) == set(get_command(module.app).commands)
 
 

@@ -267,8 +267,7 @@ LATER = tuple(
         ("GET", "/v2/info/usage"), ("GET", "/v2/tasks"), ("POST", "/v2/tasks"), ("GET", "/v2/images/{id}/tasks"),
         ("POST", "/v2/images/{id}/import"),
         ("PUT", "/v2/images/{id}/stage"), ("GET", "/v2/images/{id}/locations"), ("POST", "/v2/images/{id}/locations"),
-        ("GET", "/v2/cache"), ("DELETE", "/v2/stores/fast/{id}"), ("GET", "/v2/metadefs/namespaces"),
-        ("GET", "/v2/metadefs/resource_types"), ("GET", "/v2/schemas/task"), ("GET", "/v2/schemas/metadefs/namespace"),
+        ("GET", "/v2/cache"), ("DELETE", "/v2/stores/fast/{id}"), ("GET", "/v2/schemas/task"),
     )
 )  # fmt: skip
 

@@ -127,6 +127,28 @@ GLANCETUI = Section(
             minimum=1,
         ),
         Option(
+            "metadef_max_items",
+            Kind.INTEGER,
+            5000,
+            "Most properties, objects or tags of one metadata namespace; beyond it 413.",
+            minimum=1,
+        ),
+        Option(
+            "metadef_warn",
+            Kind.LIST,
+            [],
+            (
+                "Metadata namespaces whose definitions image properties are held against as images are created and "
+                "changed; what breaks one is logged. `*` stands for every public namespace that goes on images."
+            ),
+        ),
+        Option(
+            "metadef_refuse",
+            Kind.LIST,
+            [],
+            "As metadef_warn, and the request is refused with 400. Stands above metadef_warn where both name one.",
+        ),
+        Option(
             "database_busy_seconds",
             Kind.NUMBER,
             30.0,

@@ -110,7 +110,7 @@ class Change:
         """Why the last attempt to give the image data failed; after `next_revision`, which makes the row."""
         self.db.execute(_KEEP_REASON, {"of_image": image_id, "reason": reason})
 
-    def tell(self, kind: str, image_id: str) -> None:
+    def tell(self, kind: str, image_id: str | None = None) -> None:
         numbered = not self._dialect.concurrent
         events.add(self.db, kind, image_id, self.actor, self._node, self.moment, numbered=numbered)
 

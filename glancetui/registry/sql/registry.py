@@ -27,12 +27,13 @@ from glancetui.registry.sql.change import Change
 from glancetui.registry.sql.database import Clock, Database, Result, utc_now
 from glancetui.registry.sql.documents import decode_image
 from glancetui.registry.sql.listing import Pages
+from glancetui.registry.sql.metadefs.registry import SqlMetadefs
 from glancetui.registry.sql.show import Show
 
 log = logging.getLogger(__name__)
 
 
-class SqlRegistry:
+class SqlRegistry(SqlMetadefs):
     """Implements `glancetui.registry.interface.Registry`, which documents the methods. Usable from many threads."""
 
     def __init__(self, database: Database, node: str, clock: Clock = utc_now) -> None:

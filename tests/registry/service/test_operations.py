@@ -85,6 +85,8 @@ def test_only_what_may_be_done_twice_is_marked_as_repeatable() -> None:
     assert {name for name, operation in OPERATIONS.items() if operation.repeatable} == {
         "image", "page", "bytes_stored", "expired_intents", "intents_of", "stuck_images", "knows_object", "members",
         "member", "events_after", "last_event", "check",
+        "metadef_namespace", "metadef_namespaces", "metadef_contents", "metadef_resource_types",
+        "metadef_properties", "metadef_property", "metadef_objects", "metadef_object", "metadef_tags", "metadef_tag",
         "renew_intent", "abandon_upload", "finish_outbox", "acquire_lease", "release_lease",
     }  # fmt: skip
 
