@@ -17,6 +17,8 @@ from tests.faults.raw import Api
 from tests.server.edge import until
 from tests.serving import Server, running_server
 
+pytestmark = pytest.mark.xdist_group("data-fuzz")  # the last test speaks of what the others have seen
+
 DATA = bytes(range(256)) * 3
 JUNK = st.one_of(
     st.binary(max_size=20).map(lambda junk: junk.replace(b"\r", b"").replace(b"\n", b"")),

@@ -69,6 +69,7 @@ def test_a_registry_that_hangs_holds_nobody_for_long_and_may_go_on(tmp_path: Pat
         assert timed(server)[0].status == 200
         [worker] = registry.workers()
         os.kill(worker, signal.SIGSTOP)
+        until(lambda: Path(f"/proc/{worker}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T", 10)
         try:
             answer, seconds = timed(server)
             assert answer.status == 503
