@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from glancetui.errors import NotFound
-from glancetui.model import Image, Member, Viewer
+from glancetui.model import Image, ImageStatus, Member, Viewer
 from glancetui.registry.interface import (
     Actor,
     Event,
@@ -21,7 +21,8 @@ from glancetui.registry.interface import (
     Published,
     Seen,
 )
-from glancetui.registry.sql import events, images, leases, members, outbox, uploads
+from glancetui.registry.jobs import Facts, Job, NewJob, Progress, Task, TaskQuery
+from glancetui.registry.sql import events, images, jobs, leases, members, outbox, tasks, uploads
 from glancetui.registry.sql.change import Change
 from glancetui.registry.sql.database import Clock, Database, utc_now
 from glancetui.registry.sql.documents import decode_image
@@ -85,7 +86,7 @@ class SqlRegistry:
 
     def begin_upload(self, seen: Seen, store: str, object_id: str, owner: str, lease: float, actor: Actor) -> Intent:
         with self._change(actor) as change:
-            return uploads.begin(change, seen, store, object_id, owner, lease)
+            return uploads.begin(change, seen, store, object_id, owner, lease, ImageStatus.SAVING)
 
     def renew_intent(self, intent: Intent, lease: float) -> Intent:
         with self._database.writing() as db:
@@ -118,6 +119,100 @@ class SqlRegistry:
     def knows_object(self, store: str, object_id: str, url: str) -> bool:
         with self._database.reading() as db:
             return uploads.knows_object(db, store, object_id, url)
+
+    # -- staging and jobs ----------------------------------------------------------------------------------------------
+
+    def begin_stage(self, seen: Seen, store: str, object_id: str, owner: str, lease: float, actor: Actor) -> Intent:
+        with self._change(actor) as change:
+            return uploads.begin(change, seen, store, object_id, owner, lease, ImageStatus.UPLOADING)
+
+    def finish_stage(self, intent: Intent, size: int, host: str | None, actor: Actor) -> Image:
+        with self._change(actor) as change:
+            return uploads.finish_stage(change, intent, size, host)
+
+    def begin_import(self, seen: Seen, job: NewJob, actor: Actor) -> Job:
+        with self._change(actor) as change:
+            return jobs.begin_import(change, seen, job)
+
+    def claim_job(self, owner: str, site: str, lease: float, now: datetime) -> Job | None:
+        with self._database.glancing() as db:
+            if not jobs.any_due(db, site, lease, now):  # idle workers must not queue with the writers
+                return None
+        with self._change(_NOBODY) as change:
+            return jobs.claim(change, owner, site, lease, now)
+
+    def running_jobs(self, limit: int) -> Sequence[Job]:
+        with self._database.glancing() as db:
+            return jobs.running(db, limit)
+
+    def take_over_job(self, job: Job, owner: str, lease: float) -> Job:
+        with self._change(job.actor()) as change:
+            return jobs.take_over(change, job, owner, lease)
+
+    def renew_job(self, job: Job, lease: float, progress: Progress) -> Job:
+        with self._change(job.actor()) as change:
+            return jobs.renew(change, job, lease, progress)
+
+    def release_job(self, job: Job) -> None:
+        with self._change(job.actor()) as change:
+            jobs.release(change, job)
+
+    def job(self, job_id: str) -> Job:
+        with self._database.glancing() as db:
+            return jobs.one(db, job_id)
+
+    def live_job_of(self, image_id: str) -> Job | None:
+        with self._database.glancing() as db:
+            return jobs.live_of(db, image_id)
+
+    def begin_copy(self, job: Job, store: str, object_id: str, owner: str, lease: float) -> Intent:
+        with self._change(job.actor()) as change:
+            return jobs.begin_copy(change, job, store, object_id, owner, lease)
+
+    def add_copy(self, job: Job, intent: Intent, published: Published, facts: Facts | None, *, activate: bool) -> Job:
+        with self._change(job.actor()) as change:
+            return jobs.add_copy(change, job, intent, published, facts, activate=activate)
+
+    def note_failed_store(self, job: Job, store: str) -> Job:
+        with self._change(job.actor()) as change:
+            return jobs.note_failed_store(change, job, store)
+
+    def finish_job(self, job: Job, message: str, kept_until: datetime) -> None:
+        with self._change(job.actor()) as change:
+            jobs.finish(change, job, message, kept_until)
+
+    def fail_job(self, job: Job, code: str, reason: str, *, back_to: str, message: str, kept_until: datetime) -> None:
+        with self._change(job.actor()) as change:
+            jobs.fail(change, job, code, reason, back_to, message, kept_until)
+
+    def stranded_imports(self, before: datetime, limit: int) -> Sequence[Image]:
+        with self._database.glancing() as db:
+            return jobs.stranded(db, before, limit)
+
+    def give_up_import(self, seen: Seen, reason: str, actor: Actor) -> None:
+        with self._change(actor) as change:
+            jobs.give_up(change, seen, reason)
+
+    # -- tasks ---------------------------------------------------------------------------------------------------------
+
+    def tasks(self, query: TaskQuery) -> Sequence[Task]:
+        with self._database.reading() as db:
+            return tasks.page(db, query)
+
+    def task(self, task_id: str, owner: str | None) -> Task:
+        with self._database.glancing() as db:
+            return tasks.one(db, task_id, owner)
+
+    def tasks_of_image(self, image_id: str, limit: int) -> Sequence[Task]:
+        with self._database.glancing() as db:
+            return tasks.of_image(db, image_id, limit)
+
+    def forget_expired_tasks(self, now: datetime, limit: int) -> int:
+        with self._database.glancing() as db:
+            if not tasks.any_expired(db, now):
+                return 0
+        with self._database.writing() as db:
+            return tasks.forget_expired(db, now, limit)
 
     # -- outbox --------------------------------------------------------------------------------------------------------
 
@@ -187,4 +282,5 @@ class SqlRegistry:
         self._database.close()
 
 
+_NOBODY = Actor()
 _ROUND_TRIP = sa.text("SELECT version_num FROM gt_alembic_version")

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 VERSION_TABLE = "gt_alembic_version"
 #: The newest migration in `migrations/versions`, oldest first; a test holds them equal.
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 HEAD = REVISIONS[-1]
 
 

@@ -281,6 +281,7 @@ gt_intents = sa.Table(
     sa.Column("fence", sa.Integer, nullable=False),
     sa.Column("expires_at", sa.DateTime, nullable=False),
     sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("job_id", sa.String(36)),
     sa.Index("ix_gt_intents_image_id", "image_id"),
     sa.Index("ix_gt_intents_owner", "owner"),
     sa.Index("ix_gt_intents_expires_at", "expires_at"),
@@ -327,6 +328,32 @@ gt_leases = sa.Table(
     sa.Column("owner", sa.String(255)),  # null: free
     sa.Column("fence", sa.Integer, nullable=False),
     sa.Column("expires_at", sa.DateTime, nullable=False),
+)
+
+gt_jobs = sa.Table(
+    "gt_jobs",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True, nullable=False),  # the task's as well
+    sa.Column("image_id", sa.String(36), nullable=False),
+    sa.Column("state", sa.String(30), nullable=False),
+    sa.Column("owner", sa.String(255)),  # null: free
+    sa.Column("fence", sa.Integer, nullable=False),
+    sa.Column("expires_at", sa.DateTime, nullable=False),  # of the lease; of a free job: since when it is free
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("site", sa.String(255)),
+    sa.Column("spec", sa.Text, nullable=False),
+    sa.Column("progress", sa.Text, nullable=False),
+    sa.Column("copies", sa.Text, nullable=False),
+    sa.Column("failed_stores", sa.Text, nullable=False),
+    sa.Column("project", sa.String(255)),
+    sa.Column("user_id", sa.String(255)),
+    sa.Column("request_id", sa.String(255)),
+    sa.Column("error_code", sa.String(64)),
+    sa.Column("error", sa.Text),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("updated_at", sa.DateTime, nullable=False),
+    sa.Index("ix_gt_jobs_state_expires_at", "state", "expires_at"),
+    sa.Index("ix_gt_jobs_image_id", "image_id"),
 )
 
 # -- extra indexes on Glance's tables ----------------------------------------------------------------------------------

@@ -16,13 +16,20 @@ from glancetui.errors import Conflict, Gone, RegistryUnavailable, Stale
 from glancetui.model import Image, ImageStatus
 from glancetui.registry.interface import Intent, Published, Seen
 from glancetui.registry.sql import sqlite
-from glancetui.registry.sql.change import Change
+from glancetui.registry.sql.change import Change, State
 from glancetui.registry.sql.documents import decode_images, document
-from glancetui.registry.sql.images import NO_BYTES
+from glancetui.registry.sql.images import NO_BYTES, merge_properties
 from glancetui.registry.sql.tables import gt_images, gt_intents, gt_outbox, image_locations, images
 
 _COLUMNS = tuple(gt_intents.c[name] for name in Intent.__struct_fields__)
+STAGE_HOST = "os_glance_stage_host"  # the property that names the node with the staged data, as in Glance
+_TAKING = frozenset({ImageStatus.SAVING, ImageStatus.UPLOADING})  # what an attempt to send data made of the image
 _ADD = sa.insert(gt_intents)
+_RECEIVING = (
+    sa.select(gt_intents.c.id)
+    .where(gt_intents.c.image_id == sa.bindparam("image"), gt_intents.c.job_id.is_(None))
+    .limit(1)
+)
 _SAME = (
     (gt_intents.c.id == sa.bindparam("intent"))
     & (gt_intents.c.fence == sa.bindparam("seen_fence"))
@@ -68,7 +75,10 @@ _STUCK = (
         images.c.deleted == sa.false(),
         images.c.os_hidden.in_([sa.literal_column("0"), sa.literal_column("1")]),
         images.c.status == sa.literal_column("'saving'"),
-        ~sa.select(gt_intents.c.id).where(gt_intents.c.image_id == images.c.id).correlate(images).exists(),
+        ~sa.select(gt_intents.c.id)
+        .where(gt_intents.c.image_id == images.c.id, gt_intents.c.job_id.is_(None))
+        .correlate(images)
+        .exists(),
     )
     .limit(sa.bindparam("most"))
     .with_hint(images, "INDEXED BY gt_ix_images_visibility_status", "sqlite")
@@ -78,23 +88,34 @@ _STUCK_IMAGES = sa.select(document()).select_from(
 )
 
 
-def begin(change: Change, seen: Seen, store: str, object_id: str, owner: str, lease: float) -> Intent:
+def begin(
+    change: Change, seen: Seen, store: str, object_id: str, owner: str, lease: float, status: ImageStatus
+) -> Intent:
+    """The image goes from queued to `status`: saving, or uploading where the data are staged."""
     state = change.unchanged(seen)
     if state.status != ImageStatus.QUEUED:
         raise Conflict(f"Image {seen.image_id} is {state.status}; only a queued image takes data.")
-    change.update(state, {"status": ImageStatus.SAVING.value})
+    change.update(state, {"status": status.value})
+    change.tell("image.update", seen.image_id)
+    return intend(change, seen.image_id, store, object_id, owner, lease)
+
+
+def intend(
+    change: Change, image_id: str, store: str, object_id: str, owner: str, lease: float, job_id: str | None = None
+) -> Intent:
+    """An intent, and nothing else."""
     row: dict[str, object] = {
-        "image_id": seen.image_id,
+        "image_id": image_id,
         "store": store,
         "object_id": object_id,
         "owner": owner,
         "fence": 1,
         "expires_at": change.now + timedelta(seconds=lease),
+        "job_id": job_id,
     }
     added = change.db.execute(_ADD, {**row, "created_at": change.now}).inserted_primary_key
     if added is None:
         raise RegistryUnavailable("The database gave the upload's intent no number. Check the database.")
-    change.tell("image.update", seen.image_id)
     return msgspec.convert({**row, "id": added[0]}, Intent)
 
 
@@ -105,14 +126,22 @@ def renew(db: sa.Connection, intent: Intent, lease: float, now: datetime) -> Int
 
 
 def publish(change: Change, intent: Intent, published: Published) -> Image:
-    _check_held(change.db, intent)
-    state = change.state(intent.image_id)
-    if state is None or state.deleted or state.status in {ImageStatus.DELETED, ImageStatus.PENDING_DELETE}:
-        raise Gone(f"Image {intent.image_id} was deleted while its data came in.")
+    check_held(change.db, intent)
+    state = present(change, intent.image_id)
     if state.status != ImageStatus.SAVING:
         raise Conflict(
             f"Image {intent.image_id} is {state.status}, no longer saving; the data that came in are dropped."
         )
+    add_location(change, intent, published)
+    found = {name: getattr(published, name) for name in NO_BYTES}
+    change.update(state, {**found, "status": ImageStatus.ACTIVE.value})
+    change.keep_reason(intent.image_id, None)
+    change.tell("image.upload", intent.image_id)
+    return change.image(intent.image_id)
+
+
+def add_location(change: Change, intent: Intent, published: Published) -> None:
+    """The object of the intent becomes a location of its image; the intent has done its duty."""
     change.db.execute(
         _ADD_LOCATION,
         {
@@ -125,20 +154,43 @@ def publish(change: Change, intent: Intent, published: Published) -> Image:
             "deleted": False,
         },
     )
-    found = {name: getattr(published, name) for name in NO_BYTES}
-    change.update(state, {**found, "status": ImageStatus.ACTIVE.value})
+    change.db.execute(_CLEAR, _named(intent))
+
+
+def finish_stage(change: Change, intent: Intent, size: int, host: str | None) -> Image:
+    check_held(change.db, intent)
+    state = present(change, intent.image_id)
+    if state.status != ImageStatus.UPLOADING:
+        raise Conflict(f"Image {intent.image_id} is {state.status}, no longer uploading; the data are dropped.")
+    change.update(state, {"size": size})
+    if host is not None:
+        merge_properties(change, intent.image_id, {STAGE_HOST: host})
     change.keep_reason(intent.image_id, None)
     change.db.execute(_CLEAR, _named(intent))
-    change.tell("image.upload", intent.image_id)
+    change.tell("image.stage", intent.image_id)
     return change.image(intent.image_id)
+
+
+def present(change: Change, image_id: str) -> State:
+    """Raises Gone if the image was deleted."""
+    state = change.state(image_id)
+    if state is None or state.deleted or state.status in {ImageStatus.DELETED, ImageStatus.PENDING_DELETE}:
+        raise Gone(f"Image {image_id} was deleted while its data came in.")
+    return state
+
+
+def receives_data(db: sa.Connection, image_id: str) -> bool:
+    """Whether a client is sending the image's data just now."""
+    return db.execute(_RECEIVING, {"image": image_id}).fetchone() is not None
 
 
 def abandon(change: Change, intent: Intent, reason: str) -> None:
     if change.db.execute(_PRESENT, {"intent": intent.id}).fetchone() is None:
         return
-    _check_held(change.db, intent)
+    check_held(change.db, intent)
     state = change.state(intent.image_id)
-    if state is not None and not state.deleted and state.status == ImageStatus.SAVING:
+    # A job's copy is not the image's fate: what becomes of the image is said when the job ends.
+    if intent.job_id is None and state is not None and not state.deleted and state.status in _TAKING:
         change.update(state, {**NO_BYTES, "status": ImageStatus.QUEUED.value})
         change.keep_reason(intent.image_id, reason)
         change.tell("image.update", intent.image_id)
@@ -179,7 +231,7 @@ def _named(intent: Intent) -> dict[str, object]:
     return {"intent": intent.id, "seen_fence": intent.fence, "seen_owner": intent.owner}
 
 
-def _check_held(db: sa.Connection, intent: Intent) -> None:
+def check_held(db: sa.Connection, intent: Intent) -> None:
     if db.execute(_HELD, _named(intent)).fetchone() is None:
         raise _stale(intent)
 
