@@ -146,11 +146,13 @@ class Wire(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - whatever takes bytes, as RawIOBase has it
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise FetchFailed("too-slow", f"{self._host} takes too long. Try again, or use another source.")
+            raise self._too_slow()
         self._socket.settimeout(min(self._idle, left))
         try:
             count = self._socket.recv_into(buffer)
         except TimeoutError as error:
+            if left < self._idle:
+                raise self._too_slow() from error
             raise FetchFailed("stalled", f"{self._host} sent nothing for {self._idle:g} seconds.") from error
         except OSError as error:
             raise FetchFailed("broken-off", f"The connection to {self._host} broke: {error}.") from error
@@ -159,6 +161,9 @@ class Wire(io.RawIOBase):
         if self._received > allowed + self.body:
             raise FetchFailed("too-large", f"{self._host} sends more headers than data.")
         return count
+
+    def _too_slow(self) -> FetchFailed:
+        return FetchFailed("too-slow", f"{self._host} takes too long. Try again, or use another source.")
 
     def close(self) -> None:
         self._socket.close()

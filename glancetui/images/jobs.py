@@ -184,7 +184,8 @@ class JobRunner:
                 log.warning("Jobs cannot be looked for now: %s", error)
             except Exception:  # the loop's edge: the next round tries again
                 log.exception("Looking for jobs failed.")
-            self._woken.wait(min(LOOK_SECONDS, self._lease / 4))
+            if not self._closing:  # asked again: the wake-up of the closing may have been cleared above
+                self._woken.wait(min(LOOK_SECONDS, self._lease / 4))
 
     def claim_due(self) -> int:
         """Begins jobs while there are any and there is room. How many."""

@@ -82,11 +82,12 @@ class Yard:
     def another_runner(self, worker: Worker, lease: float | None = None, site: str | None = None) -> JobRunner:
         """Another process, as it were: the same registry and stores."""
         house = self.house
+        staging = Staging(house.catalogue, self.settings.staging_dir, site or self.staging.site, None)
         work = ImportWork(
-            house.registry, house.catalogue, house.ingest, self.staging, self.fetcher(), self.settings, str(worker)
+            house.registry, house.catalogue, house.ingest, staging, self.fetcher(), self.settings, str(worker)
         )
         lease = self.settings.upload_lease_seconds if lease is None else lease
-        return JobRunner(house.registry, worker, site or self.staging.site, lease, 4, work.run)
+        return JobRunner(house.registry, worker, staging.site, lease, 4, work.run)
 
     def fetcher(self) -> Fetcher:
         fetch = self.settings.imports.fetch
