@@ -180,6 +180,9 @@ class Jobs(Protocol):
     def begin_copy(self, job: Job, store: str, object_id: str, owner: str, lease: float) -> Intent:
         """An object is about to exist for the job's image. Raises Stale; Gone if the image was deleted."""
 
+    def intents_of_job(self, job_id: str) -> Sequence[Intent]:
+        """Copies that were begun for the job and have neither been added nor undone."""
+
     def add_copy(self, job: Job, intent: Intent, published: Published, facts: Facts | None, *, activate: bool) -> Job:
         """The copy becomes one of the image's locations and the intent is cleared. The first tells size and hashes,
         and `facts`. `activate`: the image becomes active, with the facts. Raises Stale; Gone if the image was deleted

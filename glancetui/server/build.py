@@ -73,7 +73,7 @@ def build(settings: Settings) -> Service:
     ingest = Ingest(images, registry, catalogue, settings, str(worker))
     fetcher = Fetcher(Filter(settings.imports.fetch), settings.imports.fetch)
     staging = Staging(catalogue, settings.staging_dir, site_of(settings, worker.node), stage_url(settings))
-    work = ImportWork(registry, catalogue, ingest, staging, fetcher, settings, str(worker))
+    work = ImportWork(registry, catalogue, ingest, staging, fetcher, settings, worker)
     runner = JobRunner(registry, worker, staging.site, lease, settings.imports.max_jobs, work.run)
     imports = Imports(images, registry, catalogue, staging, fetcher, runner, settings)
     return Service(

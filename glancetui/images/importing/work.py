@@ -39,6 +39,7 @@ from glancetui.images.jobs import HandedOver, Running
 from glancetui.images.outbox import now
 from glancetui.images.patrol import EVERYTHING
 from glancetui.images.source import ByteSource
+from glancetui.images.worker import Worker, surely_dead
 from glancetui.model import Image, ImageLocation, ImageStatus
 from glancetui.registry.interface import Registry
 from glancetui.registry.jobs import Facts, ImportSpec, Job
@@ -80,7 +81,7 @@ class ImportWork:
         staging: Staging,
         fetcher: Fetcher,
         settings: Settings,
-        worker: str,
+        worker: Worker,
     ) -> None:
         self._registry = registry
         self._catalogue = catalogue
@@ -115,6 +116,7 @@ class ImportWork:
         if job.attempts > MOST_ATTEMPTS:
             raise JobFailed("workers-died", f"{job.attempts - 1} workers died over this import. Ask the operator why.")
         self._staging.remove_work(job)  # of earlier attempts
+        self._undo_copies_of_the_dead(job)
         try:
             image = self._registry.image(job.image_id, EVERYTHING)
         except NotFound as error:
@@ -126,6 +128,18 @@ class ImportWork:
                     self._fill(running, image, store, material)
         if not running.job.copies:
             raise JobFailed("no-store", f"No store took image {image.id}. The reasons are in the service's log.")
+
+    def _undo_copies_of_the_dead(self, job: Job) -> None:
+        """So that the copy begun anew can have the image's own id for its name. Recovery undoes all others in time."""
+        for intent in self._registry.intents_of_job(job.id):
+            if not surely_dead(intent.owner, self._worker):
+                continue
+            try:
+                ours = self._registry.take_over(intent, str(self._worker), self._settings.upload_lease_seconds)
+                self._catalogue.holder(ours.store).discard(ours.object_id)
+                self._registry.abandon_upload(ours, "Another worker goes on with it.", job.actor())
+            except Stale:
+                continue
 
     def _finish(self, running: Running) -> None:
         """All is stored. What fails here does not fail the import: the job stays, and is ended after its lease."""
@@ -161,7 +175,7 @@ class ImportWork:
             running.check()
             running.meter.begin_store(store, source.declared_size)
             intent = self._registry.begin_copy(
-                job, store, self._object_id(image, driver), self._worker, self._settings.upload_lease_seconds
+                job, store, self._object_id(image, driver), str(self._worker), self._settings.upload_lease_seconds
             )
             taking = Taking(
                 intent=intent,

@@ -169,6 +169,10 @@ class SqlRegistry:
         with self._change(job.actor()) as change:
             return jobs.begin_copy(change, job, store, object_id, owner, lease)
 
+    def intents_of_job(self, job_id: str) -> Sequence[Intent]:
+        with self._database.glancing() as db:
+            return uploads.of_job(db, job_id)
+
     def add_copy(self, job: Job, intent: Intent, published: Published, facts: Facts | None, *, activate: bool) -> Job:
         with self._change(job.actor()) as change:
             return jobs.add_copy(change, job, intent, published, facts, activate=activate)

@@ -49,6 +49,7 @@ _EXPIRED = (
     .limit(sa.bindparam("most"))
 )
 _OF_OWNER = sa.select(*_COLUMNS).where(gt_intents.c.owner == sa.bindparam("whose")).order_by(gt_intents.c.id)
+_OF_JOB = sa.select(*_COLUMNS).where(gt_intents.c.job_id == sa.bindparam("job")).order_by(gt_intents.c.id)
 _ADD_LOCATION = sa.insert(image_locations)
 _OF_OBJECT = (
     sa.select(gt_intents.c.id)
@@ -214,6 +215,10 @@ def expired(db: sa.Connection, now: datetime, limit: int) -> Sequence[Intent]:
 
 def of_owner(db: sa.Connection, owner: str) -> Sequence[Intent]:
     return [Intent(**row._mapping) for row in db.execute(_OF_OWNER, {"whose": owner})]
+
+
+def of_job(db: sa.Connection, job_id: str) -> Sequence[Intent]:
+    return [Intent(**row._mapping) for row in db.execute(_OF_JOB, {"job": job_id})]
 
 
 def stuck(db: sa.Connection, limit: int) -> Sequence[Image]:

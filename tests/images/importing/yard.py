@@ -83,9 +83,7 @@ class Yard:
         """Another process, as it were: the same registry and stores."""
         house = self.house
         staging = Staging(house.catalogue, self.settings.staging_dir, site or self.staging.site, None)
-        work = ImportWork(
-            house.registry, house.catalogue, house.ingest, staging, self.fetcher(), self.settings, str(worker)
-        )
+        work = ImportWork(house.registry, house.catalogue, house.ingest, staging, self.fetcher(), self.settings, worker)
         lease = self.settings.upload_lease_seconds if lease is None else lease
         return JobRunner(house.registry, worker, staging.site, lease, 4, work.run)
 
@@ -128,7 +126,7 @@ def build(made: House, settings: Settings, slots: int = 4) -> Yard:
     fetcher = Fetcher(Filter(settings.imports.fetch), settings.imports.fetch)
     staging = Staging(made.catalogue, settings.staging_dir, f"{NODE}:{settings.staging_dir}", settings.imports.self_url)
     worker = str(made.worker)
-    work = ImportWork(made.registry, made.catalogue, made.ingest, staging, fetcher, settings, worker)
+    work = ImportWork(made.registry, made.catalogue, made.ingest, staging, fetcher, settings, made.worker)
     lease = settings.upload_lease_seconds
     runner = JobRunner(made.registry, made.worker, staging.site, lease, slots, work.run)
     return Yard(
