@@ -69,7 +69,7 @@ def asked_stores(body: Mapping[str, object], header_store: str | None) -> tuple[
 
 
 def remote_of(method: Mapping[str, object]) -> dict[str, str]:
-    interface = method.get("glance_service_interface", "public")
+    interface = method.get("glance_service_interface") or "public"  # clients send null for what they leave open
     if interface not in INTERFACES:
         raise BadRequest(f"glance_service_interface must be one of {', '.join(INTERFACES)}.")
     image_id = text(method, "glance_image_id")
