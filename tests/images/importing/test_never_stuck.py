@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
 
 from glancetui.config.settings import ImportSettings
 from glancetui.errors import GlancetuiError, NotFound
@@ -35,8 +35,12 @@ DATA = noise(90_000)
 SETTLED = {ImageStatus.QUEUED, ImageStatus.ACTIVE, ImageStatus.DEACTIVATED}
 STEPS = (
     "begin_upload", "publish_upload", "begin_stage", "finish_stage", "begin_import", "begin_copy", "add_copy",
-    "note_failed_store", "finish_job", "fail_job", "abandon_upload", "renew_intent",
+    "note_failed_store", "finish_job", "fail_job", "abandon_upload",
 )  # fmt: skip
+
+
+#: In about half of the calls the process that does it ends: at which of its steps, and whether that one still happens.
+deaths = st.one_of(st.none(), st.tuples(st.integers(1, 5), st.booleans()))
 
 
 class Died(BaseException):
@@ -49,7 +53,7 @@ class Mortal:
     def __init__(self, registry: Any) -> None:
         self._registry = registry
         self.alive = True
-        self.fatal: tuple[str, bool] | None = None  # step, and whether it still happens
+        self.fatal: tuple[int, bool] | None = None
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._registry, name)
@@ -57,12 +61,13 @@ class Mortal:
         def call(*arguments: Any, **named: Any) -> Any:
             if not self.alive:
                 raise Died
-            if self.fatal is not None and self.fatal[0] == name:
-                happens = self.fatal[1]
-                if happens:
-                    method(*arguments, **named)
-                self.alive = False
-                raise Died
+            if self.fatal is not None and name in STEPS:
+                self.fatal = (self.fatal[0] - 1, self.fatal[1])
+                if self.fatal[0] == 0:
+                    if self.fatal[1]:
+                        method(*arguments, **named)
+                    self.alive = False
+                    raise Died
             return method(*arguments, **named)
 
         return call
@@ -71,8 +76,9 @@ class Mortal:
 class Life(RuleBasedStateMachine):
     images = Bundle("images")
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(target=images)
+    def begin(self) -> Any:
+        """A queued image, one that is staged and one that is active: rules may be left out of a run, images not."""
         self.stack = ExitStack()
         self.folder = Path(tempfile.mkdtemp())
         self.web: Web = self.stack.enter_context(web_server())
@@ -80,8 +86,11 @@ class Life(RuleBasedStateMachine):
         imports = ImportSettings(fetch=loopback_allowed(self.web.port))
         self.yard: Yard = self.stack.enter_context(yard(self.folder, stores=2, imports=imports, start=False))
         self.truth = self.yard.house.registry
-        self.ids: set[str] = set()
+        house = self.yard.house
+        made = (house.new().id, self.yard.staged(DATA).id, house.uploaded(DATA).id)
+        self.ids = set(made)
         self.another_process()
+        return multiple(*made)
 
     def another_process(self) -> None:
         """What the former one held is now held by one that is surely dead."""
@@ -94,8 +103,9 @@ class Life(RuleBasedStateMachine):
         self.process = build(mortal_house, self.yard.settings)
         self.process.runner._closing = True  # jobs are begun by a rule of their own
 
-    def attempt(self, act: Any) -> None:
+    def attempt(self, act: Any, dies: tuple[int, bool] | None) -> None:
         """One call of a client, which may be refused; the process may die of it."""
+        self.mortal.fatal = dies
         try:
             act()
         except GlancetuiError:
@@ -109,35 +119,37 @@ class Life(RuleBasedStateMachine):
         self.ids.add(image.id)
         return image.id
 
-    @rule(step=st.sampled_from(STEPS), happens=st.booleans())
-    def will_die(self, step: str, happens: bool) -> None:
-        self.mortal.fatal = (step, happens)
+    @rule(image=images, dies=deaths)
+    def upload(self, image: str, dies: Any) -> None:
+        self.attempt(lambda: self.process.house.ingest.upload(OWNER, image, Body(DATA)), dies)
 
-    @rule(image=images)
-    def upload(self, image: str) -> None:
-        self.attempt(lambda: self.process.house.ingest.upload(OWNER, image, Body(DATA)))
+    @rule(image=images, good=st.booleans(), dies=deaths)
+    def stage(self, image: str, good: bool, dies: Any) -> None:
+        self.attempt(lambda: self.process.stage.put(OWNER, image, Body(DATA, declared=None if good else 5)), dies)
 
-    @rule(image=images, good=st.booleans())
-    def stage(self, image: str, good: bool) -> None:
-        self.attempt(lambda: self.process.stage.put(OWNER, image, Body(DATA, declared=None if good else 5)))
-
-    @rule(image=images, path=st.sampled_from(["/good", "/cut", "/none"]), every=st.booleans(), must=st.booleans())
-    def download(self, image: str, path: str, every: bool, must: bool) -> None:
+    @rule(
+        image=images,
+        path=st.sampled_from(["/good", "/cut", "/none"]),
+        every=st.booleans(),
+        must=st.booleans(),
+        dies=deaths,
+    )
+    def download(self, image: str, path: str, every: bool, must: bool, dies: Any) -> None:
         body = {"method": {"name": "web-download", "uri": self.web.url(path)}, "all_stores": every}
-        self.attempt(lambda: self.process.imports.begin(OWNER, image, {**body, "all_stores_must_succeed": must}))
+        self.attempt(lambda: self.process.imports.begin(OWNER, image, {**body, "all_stores_must_succeed": must}), dies)
 
-    @rule(image=images, every=st.booleans(), must=st.booleans())
-    def import_staged(self, image: str, every: bool, must: bool) -> None:
+    @rule(image=images, every=st.booleans(), must=st.booleans(), dies=deaths)
+    def import_staged(self, image: str, every: bool, must: bool, dies: Any) -> None:
         body = {"method": {"name": "glance-direct"}, "all_stores": every, "all_stores_must_succeed": must}
-        self.attempt(lambda: self.process.imports.begin(OWNER, image, body))
+        self.attempt(lambda: self.process.imports.begin(OWNER, image, body), dies)
 
-    @rule(image=images, must=st.booleans())
-    def copy(self, image: str, must: bool) -> None:
+    @rule(image=images, must=st.booleans(), dies=deaths)
+    def copy(self, image: str, must: bool, dies: Any) -> None:
         body = {"method": {"name": "copy-image"}, "all_stores": True, "all_stores_must_succeed": must}
-        self.attempt(lambda: self.process.imports.begin(ADMIN, image, body))
+        self.attempt(lambda: self.process.imports.begin(ADMIN, image, body), dies)
 
-    @rule()
-    def work(self) -> None:
+    @rule(dies=deaths)
+    def work(self, dies: Any) -> None:
         """One job, as far as the process lives."""
 
         def do() -> None:
@@ -146,7 +158,7 @@ class Life(RuleBasedStateMachine):
             if job is not None:
                 self.process.work.run(Running(job))
 
-        self.attempt(do)
+        self.attempt(do, dies)
 
     @rule(store=st.sampled_from(["s0", "s1"]))
     def store_comes_or_goes(self, store: str) -> None:
@@ -155,11 +167,11 @@ class Life(RuleBasedStateMachine):
 
     @rule(image=images)
     def deactivate(self, image: str) -> None:
-        self.attempt(lambda: self.process.house.images.deactivate(ADMIN, image))
+        self.attempt(lambda: self.process.house.images.deactivate(ADMIN, image), None)
 
-    @rule(image=images)
-    def delete(self, image: str) -> None:
-        self.attempt(lambda: self.process.imports.delete(OWNER, image))
+    @rule(image=images, dies=deaths)
+    def delete(self, image: str, dies: Any) -> None:
+        self.attempt(lambda: self.process.imports.delete(OWNER, image), dies)
 
     @rule()
     def recover(self) -> None:
@@ -239,5 +251,5 @@ def later() -> datetime:
 
 TestNeverStuck = pytest.mark.timeout(240)(Life.TestCase)
 Life.TestCase.settings = settings(
-    max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
