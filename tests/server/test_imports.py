@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -189,9 +190,38 @@ def test_stores_that_cannot_be_meant_are_refused(
     assert place.api.call("GET", f"/v2/images/{image_id}/tasks").json == {"tasks": []}
 
 
-def test_a_region_that_the_catalogue_does_not_name_is_refused(place: Place) -> None:
-    method = {"name": "glance-download", "glance_region": "r", "glance_image_id": f"{0:08x}-0000-4000-8000-{0:012x}"}
-    assert place.bring(place.api.make(**FORMATS), {"method": method}).status == 400
+def test_a_region_that_the_catalogue_does_not_name_fails_the_task(place: Place) -> None:
+    image_id = place.api.make(**FORMATS)
+    remote = f"{0:08x}-0000-4000-8000-{0:012x}"
+    method = {"name": "glance-download", "glance_region": "r", "glance_image_id": remote}
+    assert place.bring(image_id, {"method": method}, headers={"X-Auth-Token": "t"}).status == 202
+    assert place.settled(image_id)["status"] == "queued"
+    (task,) = place.api.call("GET", f"/v2/images/{image_id}/tasks").json["tasks"]
+    assert (task["status"], task["error_code"]) == ("failure", "unknown-region")
+
+
+def test_an_image_of_another_region_comes_with_its_formats_and_some_properties(place: Place) -> None:
+    source = place.api.make(disk_format="raw", container_format="bare", hw_disk_bus="scsi", mine="stays")
+    place.api.upload(source, DATA)
+    # The other region is this very service, whose proxy knows the caller by the token that is handed on.
+    web = place.web
+    web.paths[f"/v2/images/{source}"] = place.api.call("GET", f"/v2/images/{source}").raw
+    web.paths[f"/v2/images/{source}/file"] = DATA
+    catalog = [{"type": "image", "endpoints": [{"region": "r2", "interface": "internal", "url": web.url("")}]}]
+    image_id = place.api.make()
+    method = {
+        "name": "glance-download", "glance_region": "r2", "glance_image_id": source,
+        "glance_service_interface": "internal",
+    }  # fmt: skip
+    headers = {"X-Auth-Token": "secret-token", "X-Service-Catalog": json.dumps(catalog)}
+    assert place.bring(image_id, {"method": method}, headers=headers).status == 202
+    image = place.settled(image_id)
+    assert (image["status"], image["disk_format"], image["container_format"]) == ("active", "raw", "bare")
+    assert (image["hw_disk_bus"], "mine" in image) == ("scsi", False)
+    assert [each["x-auth-token"] for each in web.headers[-2:]] == ["secret-token", "secret-token"]
+    database = (place.folder / "data" / "glance.sqlite").read_bytes()
+    log = (place.folder / "data" / "glance.sqlite-wal").read_bytes()
+    assert b"secret-token" not in database + log + place.server.log.read_bytes()
 
 
 def test_staging_is_refused_as_an_upload_is(place: Place) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from glancetui.config.settings import Settings
-from glancetui.errors import BadRequest, Conflict, Unavailable
+from glancetui.errors import BadRequest, Conflict
 from glancetui.fetch.fetcher import Fetcher
 from glancetui.images.access import actor_of, refuse_read_only
 from glancetui.images.importing.request import ImportRequest, read_import
@@ -213,17 +213,10 @@ class Imports:
         return host if host and host.rstrip("/") != self._staging.url else None
 
     def _endpoint(self, request: ImportRequest, endpoint_of: EndpointOf | None) -> str | None:
-        if request.method != "glance-download":
+        """Of glance-download. None also where the catalogue names none: the job says so, as clients expect."""
+        if request.method != "glance-download" or endpoint_of is None:
             return None
-        endpoint = endpoint_of(request.region or "", request.interface) if endpoint_of else None
-        if endpoint is None:
-            raise BadRequest(
-                f"Your catalogue names no Image API in region {(request.region or '')[:80]!r} with the interface "
-                f"{request.interface}. Check its spelling."
-            )
-        if not endpoint.startswith(("http://", "https://")):
-            raise Unavailable(f"The Image API of region {request.region} has an address that is not http or https.")
-        return endpoint
+        return endpoint_of(request.region or "", request.interface)
 
 
 def check_state(image: Image, request: ImportRequest) -> None:

@@ -28,7 +28,12 @@ class RemoteGlance:
             raise JobFailed("token-lost", "The worker that knew your token is gone. Ask for the import once more.")
         self._token = token
         self._settings = settings
-        endpoint = (spec.remote_endpoint or "").rstrip("/")
+        if spec.remote_endpoint is None:
+            raise JobFailed(
+                "unknown-region",
+                "Your catalogue names no Image API in that region with that interface. Check how they are spelled.",
+            )
+        endpoint = spec.remote_endpoint.rstrip("/")
         self._endpoint = endpoint if endpoint.endswith("/v2") else f"{endpoint}/v2"
         self._image = spec.remote_image or ""
         limits = only_there(self._endpoint, settings.imports.fetch)

@@ -13,7 +13,6 @@ from glancetui.images.schemas import UUID
 from glancetui.registry.jobs import Method
 
 METHODS: tuple[Method, ...] = ("glance-direct", "web-download", "glance-download", "copy-image")
-INTERFACES = ("public", "internal", "admin")
 _UUID = re.compile(UUID)
 
 
@@ -70,12 +69,12 @@ def asked_stores(body: Mapping[str, object], header_store: str | None) -> tuple[
 
 def remote_of(method: Mapping[str, object]) -> dict[str, str]:
     interface = method.get("glance_service_interface") or "public"  # clients send null for what they leave open
-    if interface not in INTERFACES:
-        raise BadRequest(f"glance_service_interface must be one of {', '.join(INTERFACES)}.")
+    if not isinstance(interface, str):
+        raise BadRequest("glance_service_interface must be a text: public, internal or admin.")
     image_id = text(method, "glance_image_id")
     if not _UUID.match(image_id):
-        raise BadRequest("glance_image_id must be the UUID of an image.")
-    return {"region": text(method, "glance_region"), "remote_image": image_id, "interface": str(interface)}
+        raise BadRequest("The remote image id does not look like a UUID. Check glance_image_id.")
+    return {"region": text(method, "glance_region"), "remote_image": image_id, "interface": interface}
 
 
 def text(method: Mapping[str, object], name: str) -> str:

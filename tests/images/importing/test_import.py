@@ -194,6 +194,14 @@ BAD_BODIES = [
     {"method": {"name": "glance-download", "glance_region": "r"}},
     {"method": {"name": "glance-download", "glance_region": "r", "glance_image_id": "x"}},
     {"method": {"name": "glance-download", "glance_image_id": "a" * 36}},
+    {
+        "method": {
+            "name": "glance-download",
+            "glance_region": "r",
+            "glance_image_id": "00000000-0000-4000-8000-000000000000",
+            "glance_service_interface": 5,
+        }
+    },
     {"method": {"name": "glance-direct"}, "all_stores": "yes"},
     {"method": {"name": "glance-direct"}, "all_stores_must_succeed": 1},
     {"method": {"name": "glance-direct"}, "all_stores_must_succeed": False},
