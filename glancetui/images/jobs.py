@@ -240,7 +240,7 @@ class JobRunner:
 
     def _renew(self, running: Running) -> None:
         progress = running.meter.read()
-        if progress.done == running.shown.done and time.monotonic() - running.renewed_at < self._lease / 3:
+        if not moved_on(progress, running.shown) and time.monotonic() - running.renewed_at < self._lease / 3:
             return
         asked_at = time.monotonic()
         try:
@@ -252,3 +252,8 @@ class JobRunner:
             log.warning("The lease of job %s was not renewed: %s", running.job.id, error)
         else:
             running.renewed_at, running.shown = asked_at, progress
+
+
+def moved_on(progress: Progress, before: Progress) -> bool:
+    """Whether there is something to tell; rates alone change all the time."""
+    return (progress.phase, progress.done, progress.total) != (before.phase, before.done, before.total)
