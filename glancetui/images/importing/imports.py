@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from glancetui.config.settings import Settings
-from glancetui.errors import BadRequest, Conflict
+from glancetui.errors import BadRequest, Conflict, Overloaded
 from glancetui.fetch.fetcher import Fetcher
 from glancetui.images.access import actor_of, refuse_read_only
 from glancetui.images.importing.request import ImportRequest, read_import
@@ -164,8 +164,10 @@ class Imports:
             roles=tuple(sorted(caller.roles)),
         )
         shown = {"image_id": image.id, "import_req": dict(request.body), "backend": list(stores)}
-        # A token is known to this process alone, so its job must begin here, even if it is one too many.
-        here = self._runner.has_room() or request.method == "glance-download"
+        here = self._runner.has_room()
+        if request.method == "glance-download" and not here:
+            # Others cannot take it: the token is known to this process alone.
+            raise Overloaded("This worker has as many imports under way as it may have. Try again in a moment.")
         return NewJob(
             id=job_id,
             spec=spec,

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from glancetui.errors import Conflict, NotFound, Stale
 from glancetui.model import Image, ImageStatus
 from glancetui.registry.jobs import CopyMade, Facts, ImportSpec, Job, NewJob, Progress
-from glancetui.registry.sql import tasks, uploads
+from glancetui.registry.sql import sqlite, tasks, uploads
 from glancetui.registry.sql.change import Change, State
 from glancetui.registry.sql.documents import decode_images, document
 from glancetui.registry.sql.images import NO_BYTES, delete_row, drop_locations, merge_properties, property_of
@@ -71,24 +71,23 @@ _LOCATION_URLS = sa.select(image_locations.c.value).where(
     image_locations.c.deleted == sa.false(),
     image_locations.c.status != sa.literal_column("'deleted'"),
 )
-_STRANDED = (
-    sa.select(document())
-    .select_from(images.outerjoin(gt_images, gt_images.c.image_id == images.c.id))
+# Looked for from time to time among all images, so by an index that ends in the status.
+_STRANDED = sqlite.walk_index(
+    sa.select(images.c.id)
     .where(
-        images.c.id.in_(
-            sa.select(images.c.id)
-            .where(
-                images.c.status == ImageStatus.IMPORTING.value,
-                images.c.deleted == sa.false(),
-                sa.func.coalesce(images.c.updated_at, images.c.created_at) <= sa.bindparam("before"),
-                ~sa.select(gt_jobs.c.id).where(gt_jobs.c.image_id == images.c.id, _LIVE).correlate(images).exists(),
-            )
-            .order_by(images.c.id)
-            .limit(sa.bindparam("most"))
-            .subquery()
-            .select()
-        )
+        images.c.visibility.in_(uploads.VISIBILITIES),
+        images.c.deleted == sa.false(),
+        images.c.os_hidden.in_([sa.literal_column("0"), sa.literal_column("1")]),
+        images.c.status == sa.literal_column("'importing'"),
+        sa.func.coalesce(images.c.updated_at, images.c.created_at) <= sa.bindparam("before"),
+        ~sa.select(gt_jobs.c.id).where(gt_jobs.c.image_id == images.c.id, _LIVE).correlate(images).exists(),
     )
+    .limit(sa.bindparam("most")),
+    images,
+    "gt_ix_images_visibility_status",
+).subquery("stranded")
+_STRANDED_IMAGES = sa.select(document()).select_from(
+    _STRANDED.join(images, images.c.id == _STRANDED.c.id).outerjoin(gt_images, gt_images.c.image_id == images.c.id)
 )
 
 
@@ -321,7 +320,7 @@ def _undone(job: Job, state: State, back_to: str) -> dict[str, object]:
 
 
 def stranded(db: sa.Connection, before: datetime, limit: int) -> Sequence[Image]:
-    rows = db.execute(_STRANDED, {"before": before, "most": limit})
+    rows = db.execute(_STRANDED_IMAGES, {"before": before, "most": limit})
     return decode_images(f"[{','.join(row[0] for row in rows)}]")
 
 

@@ -66,13 +66,13 @@ _LOCATION_OF_URL = (
     .limit(1)
 )
 _OWED = sa.select(gt_outbox.c.id).where(gt_outbox.c.url == sa.bindparam("url")).limit(1)
-_VISIBILITIES: list[sa.ColumnElement[str]] = [
+VISIBILITIES: list[sa.ColumnElement[str]] = [
     sa.literal_column(f"'{kind}'") for kind in ("private", "shared", "public", "community")
 ]
 _STUCK = (
     sa.select(images.c.id)
     .where(
-        images.c.visibility.in_(_VISIBILITIES),
+        images.c.visibility.in_(VISIBILITIES),
         images.c.deleted == sa.false(),
         images.c.os_hidden.in_([sa.literal_column("0"), sa.literal_column("1")]),
         images.c.status == sa.literal_column("'saving'"),
