@@ -17,14 +17,23 @@ from glancetui.server import errors, health
 from glancetui.server.auth.base import Authenticator
 from glancetui.server.build import Service
 from glancetui.server.cors import Cors
-from glancetui.server.routes import actions, data, images, members, schemas, tags
+from glancetui.server.routes import actions, data, images, imports, members, schemas, tags, tasks
 from glancetui.server.routing import CALLER, SERVICE, Router, segments_of
 from glancetui.server.versions import Versions
 
 log = logging.getLogger(__name__)
 
 ROUTES = tuple(
-    chain(images.ROUTES, data.ROUTES, actions.ROUTES, members.ROUTES, tags.ROUTES, schemas.ROUTES),
+    chain(
+        images.ROUTES,
+        data.ROUTES,
+        imports.ROUTES,
+        tasks.ROUTES,
+        actions.ROUTES,
+        members.ROUTES,
+        tags.ROUTES,
+        schemas.ROUTES,
+    )
 )
 REQUEST_ID = b"x-openstack-request-id"
 _ECHOED = re.compile(r"[!-~]+", re.ASCII)  # an id with anything else could forge lines of a log
