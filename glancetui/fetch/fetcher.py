@@ -29,6 +29,7 @@ HEAD_BYTES = 65_536
 FRAMING_FACTOR = 8
 READ_AHEAD = 4 << 20  # bytes that may have come and not been asked for yet
 BUFFER = 1 << 16
+PIECE = 1 << 17
 AGENT = "glancetui"
 
 
@@ -47,7 +48,8 @@ class Fetched:
     def read_into(self, buffer: memoryview) -> int:
         """Raises FetchFailed when the sender goes away, stalls, or ends too early."""
         try:
-            count = self._response.readinto(buffer)
+            # It fills what it is given before it returns: a slow sender's progress would be seen only now and then.
+            count = self._response.readinto(buffer[:PIECE])
         except (http.client.HTTPException, ValueError) as error:
             raise FetchFailed("broken-off", f"{host_of(self.url)} broke off after {self._received} bytes.") from error
         self._received += count

@@ -95,6 +95,8 @@ class Life(RuleBasedStateMachine):
     def another_process(self) -> None:
         """What the former one held is now held by one that is surely dead."""
         house = self.yard.house
+        if hasattr(self, "process"):
+            self.process.house.ingest.close()  # its threads, at least, must end
         self.mortal = Mortal(self.truth)
         mortal_house = type(house)(**{**house.__dict__, "registry": self.mortal, "worker": dead(this_worker(NODE))})
         rules = type(house.images)(self.mortal, house.images._policy, house.catalogue, house.settings)  # type: ignore[arg-type]
@@ -188,6 +190,7 @@ class Life(RuleBasedStateMachine):
             self.settle()
             self.check()
         finally:
+            self.process.house.ingest.close()
             self.stack.close()
             shutil.rmtree(self.folder)
 
