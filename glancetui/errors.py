@@ -23,6 +23,8 @@ GlancetuiError
 ├── ShortRead             a store ended before the object did
 ├── BodyBroken            the sender went away or broke its framing
 ├── BodyTimeout           the sender stalled
+├── JobFailed             background work came to nothing; carries a stable code
+│   └── FetchFailed       an address that a user named could not be read
 └── ConfigError           the operator's settings are wrong; carries file and line
 """
 
@@ -136,6 +138,18 @@ class BodyBroken(GlancetuiError):
 
 
 class BodyTimeout(GlancetuiError):
+    pass
+
+
+class JobFailed(GlancetuiError):
+    """`code` is stable: programs may compare it."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class FetchFailed(JobFailed):
     pass
 
 

@@ -43,7 +43,7 @@ def load_metadefs(
     nothing.
     """
     from glancetui.metadefs import files
-    from glancetui.registry.actor import Actor
+    from glancetui.registry.values import Actor
 
     namespaces = list(files.read(path or files.CATALOGUE))  # all are good, or nothing is written
     how = loading(merge=merge, prefer_new=prefer_new, overwrite=overwrite)
@@ -94,7 +94,7 @@ def unload_metadefs(
     data_dir: DataFolder = None,
 ) -> None:
     """Remove metadata namespaces from the database, protected ones too."""
-    from glancetui.registry.actor import Actor
+    from glancetui.registry.values import Actor
 
     if not yes and not dry_run:
         raise UsageError("This removes definitions for good: say --yes, or look first with --dry-run")

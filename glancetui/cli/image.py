@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from glancetui.cli.verbs import Verb
 
 LIST, DATA, CHANGES = "glancetui.cli.image_list", "glancetui.cli.image_data", "glancetui.cli.image_changes"
+IMPORT = "glancetui.cli.image_import"
 
 VERBS: Mapping[str, Verb] = {
     "list": Verb(LIST, "list_images", "list_arguments"),
     "show": Verb(LIST, "show_image", "show_arguments"),
     "create": Verb(DATA, "create_image", "create_arguments"),
     "upload": Verb(DATA, "upload_image", "upload_arguments"),
+    "stage": Verb(IMPORT, "stage_image", "stage_arguments"),
+    "import": Verb(IMPORT, "import_image", "import_arguments"),
+    "copy": Verb(IMPORT, "copy_image", "copy_arguments"),
     "save": Verb(DATA, "save_image", "save_arguments"),
     "set": Verb(CHANGES, "set_image", "set_arguments"),
     "unset": Verb(CHANGES, "unset_image", "unset_arguments"),

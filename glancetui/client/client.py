@@ -17,7 +17,17 @@ from glancetui.client.cancel import CancelToken
 from glancetui.client.problems import Ambiguous, ServerFault, error_of
 from glancetui.client.query import ImageQuery, Page, merged
 from glancetui.client.transport import Address, Answer, BodySender, Transport, address_of, header_map, read_whole
-from glancetui.client.values import ApiVersion, Created, Part, RemoteImage, RemoteMember, RemoteStore, text
+from glancetui.client.values import (
+    ApiVersion,
+    Created,
+    Part,
+    RemoteImage,
+    RemoteMember,
+    RemoteStore,
+    RemoteTask,
+    text,
+    texts,
+)
 from glancetui.errors import BadRequest, NotFound, Stale
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -291,10 +301,16 @@ class Client:
     # Data
 
     def send_data(
-        self, image_id: str, headers: Mapping[str, str], sender: BodySender, token: CancelToken | None = None
+        self,
+        image_id: str,
+        headers: Mapping[str, str],
+        sender: BodySender,
+        token: CancelToken | None = None,
+        *,
+        to: str = "file",
     ) -> None:
-        """PUT …/file with a body that `sender` writes. `transfer.upload` is what most callers want."""
-        target = f"/v2/images/{path_part(image_id)}/file"
+        """PUT …/file, or …/stage, with a body that `sender` writes. `transfer.upload` is what most callers want."""
+        target = f"/v2/images/{path_part(image_id)}/{to}"
         sent = {"Content-Type": "application/octet-stream", **headers}
         with self._open("PUT", target, headers=sent, sender=sender, token=token) as response:
             response.read()
@@ -308,6 +324,40 @@ class Client:
         headers = {"Range": f"bytes={offset}-{'' if end is None else end - 1}"} if ranged else {}
         with self._open("GET", f"/v2/images/{path_part(image_id)}/file", headers=headers, token=token) as response:
             yield response
+
+    # Imports and tasks
+
+    def import_methods(self, token: CancelToken | None = None) -> tuple[str, ...]:
+        """Ways of importing that the endpoint offers; none where it has no import."""
+        try:
+            told = self._document("GET", "/v2/info/import", token=token).get("import-methods")
+        except NotFound:
+            return ()
+        return texts(told.get("value")) if isinstance(told, dict) else ()
+
+    def begin_import(self, image_id: str, request: Mapping[str, object], token: CancelToken | None = None) -> None:
+        """POST …/import: the endpoint goes on with it by itself. Raises Conflict, BadRequest, Forbidden, NotFound."""
+        self._send_json("POST", f"/v2/images/{path_part(image_id)}/import", request, token=token)
+
+    def tasks_of_image(self, image_id: str, token: CancelToken | None = None) -> tuple[RemoteTask, ...]:
+        """The newest first."""
+        return tasks_in(self._document("GET", f"/v2/images/{path_part(image_id)}/tasks", token=token))
+
+    def tasks(self, token: CancelToken | None = None, **filters: str) -> Iterator[RemoteTask]:
+        """For administrators. All tasks, the newest first; filters are type and status."""
+        marker: dict[str, str] = {}
+        while True:
+            query = urlencode({"limit": str(PAGE_SIZE), **filters, **marker})
+            document = self._document("GET", f"/v2/tasks?{query}", token=token)
+            found = tasks_in(document)
+            yield from found
+            if not found or not isinstance(document.get("next"), str):
+                return
+            marker = {"marker": found[-1].id}
+
+    def task(self, task_id: str, token: CancelToken | None = None) -> RemoteTask:
+        """For administrators. Raises NotFound."""
+        return RemoteTask.from_document(self._document("GET", f"/v2/tasks/{path_part(task_id)}", token=token))
 
     # Calls that are described elsewhere
 
@@ -416,6 +466,12 @@ def member_path(image_id: str, project: str) -> str:
 def if_match(etag: str | None) -> Mapping[str, str]:
     """The header that makes a change conditional."""
     return {"If-Match": etag} if etag else {}
+
+
+def tasks_in(document: Mapping[str, object]) -> tuple[RemoteTask, ...]:
+    entries = document.get("tasks")
+    found = entries if isinstance(entries, list) else []
+    return tuple(RemoteTask.from_document(entry) for entry in found if isinstance(entry, dict))
 
 
 def document_of(answer: Answer, address: Address) -> dict[str, object]:

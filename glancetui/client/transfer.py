@@ -115,10 +115,13 @@ def upload(
     *,
     size: int | None = None,
     store: str | None = None,
+    to: str = "file",
     report: Report = silent,
     token: CancelToken | None = None,
 ) -> int:
     """Send all of `source` from where it stands as the data of an image; returns how many bytes were sent.
+
+    `to` "stage" leaves them where an import will find them.
 
     A regular file is sent with its size known and checked; anything else (a pipe) in chunks, or with `size` declared.
     Raises FileChanged, and whatever the endpoint says: Conflict, UnsupportedMedia, LimitExceeded, Gone, …
@@ -127,7 +130,7 @@ def upload(
     headers = body.headers() | ({"X-Image-Meta-Store": store} if store else {})
     sending = Sending(body, report)
     with told_apart():
-        client.send_data(image_id, headers, sending.run, token)
+        client.send_data(image_id, headers, sending.run, token, to=to)
     body.check_unchanged()
     report(Progress(phase="done", done=sending.sent, total=sending.sent))
     return sending.sent

@@ -116,6 +116,46 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""  # a sentence
 
 
+class RemoteTask(msgspec.Struct, frozen=True, kw_only=True):
+    """Background work. `done` and `total` in bytes, of the phase it is in; None where the endpoint does not tell."""
+
+    id: str
+    type: str
+    status: str  # pending, processing, success, failure
+    image_id: str | None = None
+    message: str | None = None
+    error_code: str | None = None
+    phase: str | None = None
+    done: int | None = None
+    total: int | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    document: Mapping[str, object] = {}
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in {"success", "failure"}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, object]) -> RemoteTask:
+        told = document.get("progress")
+        progress: Mapping[str, object] = told if isinstance(told, dict) else {}
+        return cls(
+            id=text(document.get("id")) or "",
+            type=text(document.get("type")) or "unknown",
+            status=text(document.get("status")) or "unknown",
+            image_id=text(document.get("image_id")),
+            message=text(document.get("message")),
+            error_code=text(document.get("error_code")),
+            phase=text(progress.get("phase")),
+            done=number(progress.get("done")),
+            total=number(progress.get("total")),
+            created_at=moment(document.get("created_at")),
+            updated_at=moment(document.get("updated_at")),
+            document=document,
+        )
+
+
 class ApiVersion(msgspec.Struct, frozen=True, kw_only=True):
     id: str  # "v2.17"
     status: str  # CURRENT or SUPPORTED

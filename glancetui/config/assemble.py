@@ -13,6 +13,7 @@ import platformdirs
 
 from glancetui.config.folders import check_folders
 from glancetui.config.imageschema import extra_properties
+from glancetui.config.imports import import_methods, import_settings
 from glancetui.config.kinds import written
 from glancetui.config.private import is_loopback, registry_settings
 from glancetui.config.settings import (
@@ -57,6 +58,8 @@ def assemble(values: Values, *, config_files: tuple[Path, ...], config_dirs: tup
         registry=registry_settings(values, data_dir),
         images=image_settings(values, search),
         policy=policy_settings(values, config_files, search),
+        enabled_import_methods=import_methods(values),
+        imports=import_settings(values),
         staging_dir=staging_folder(values, data_dir),
         debug=values.get("DEFAULT", "debug"),
         log_file=log_file(values),

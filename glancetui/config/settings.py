@@ -101,6 +101,33 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     image_cache: bool = False  # image_cache_dir is set: decides the announced versions
 
 
+class FetchSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[import_filtering_opts], and bounds of ours. A list of what is allowed wins over that of what is not."""
+
+    allowed_schemes: tuple[str, ...] = ("http", "https")
+    disallowed_schemes: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    disallowed_hosts: tuple[str, ...] = ()
+    allowed_ports: tuple[int, ...] = (80, 443)
+    disallowed_ports: tuple[int, ...] = ()
+    idle_seconds: float = 60.0
+    most_seconds: float = 86_400.0  # for the whole of one fetch
+
+
+class ImportSettings(msgspec.Struct, frozen=True, kw_only=True):
+    fetch: FetchSettings = FetchSettings()
+    plugins: tuple[str, ...] = ()  # [image_import_opts] image_import_plugins, in the order of their running
+    conversion_format: str = "raw"  # [image_conversion] output_format
+    conversion_seconds: float = 14_400.0
+    conversion_memory: int = 2 << 30  # bytes of address space of qemu-img
+    inject: dict[str, str] = {}  # [inject_metadata_properties]
+    ignore_user_roles: tuple[str, ...] = ("admin",)
+    extra_properties: tuple[str, ...] = ("hw_", "trait:", "os_distro", "os_secure_boot", "os_type")
+    self_url: str | None = None  # worker_self_reference_url, without a slash at its end
+    task_hours: int = 48  # [task] task_time_to_live
+    max_jobs: int = 8  # at once in a worker
+
+
 class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
     connection: str  # SQLAlchemy URL; may hold a password: never shown whole
     max_pool_size: int = 5
@@ -159,7 +186,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     images: ImageSettings = ImageSettings()
     metadefs: MetadefSettings = MetadefSettings()
     policy: PolicySettings = PolicySettings()
-    enabled_import_methods: tuple[str, ...] = ()  # announced on create; empty until import exists here
+    enabled_import_methods: tuple[str, ...] = ()  # announced on create
+    imports: ImportSettings = ImportSettings()
     staging_dir: Path | None = None  # data before import; None only in tests
     debug: bool = False
     log_file: Path | None = None

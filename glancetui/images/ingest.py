@@ -11,7 +11,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 import msgspec
 
@@ -40,6 +40,7 @@ from glancetui.stores.driver import Driver, Writer
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Began = TypeVar("Began")
 
 BEGIN_ATTEMPTS = 5  # other changes of the image may come between reading it and beginning; each is read anew
 
@@ -80,7 +81,9 @@ class Ingest:
         self._catalogue = catalogue
         self._settings = settings
         self._worker = worker
+        self._lease = settings.upload_lease_seconds
         self._keeper = LeaseKeeper(registry, settings.upload_lease_seconds)
+        self.intake = Intake(registry, self._keeper, settings)
 
     def upload(
         self,
@@ -92,18 +95,47 @@ class Ingest:
     ) -> Image:
         """The image, active, with its bytes stored. After an error no byte is left and the image is queued."""
         refuse_read_only(caller)
-        image = self._images.visible(caller, image_id)
-        self._images.forbid_or_hide("upload_image", caller, image)
+        image = self._permitted(caller, image_id)
         driver = self._driver(store)
-        check_ready(image)
-        limits = self._limits(image, agreed_size(source.declared_size, declared_size))
+        checked(image)
+        limits = self.limits(image, agreed_size(source.declared_size, declared_size))
         actor = actor_of(caller)
-        image, intent = self._begin(caller, image, driver, actor)
-        with self._keeper.hold(intent) as held, _Attempt(self._registry, self._keeper, held, driver, actor) as attempt:
-            return self._take_in(image, source, limits, driver, attempt)
+        image, intent = begun(
+            image,
+            lambda seen: self._registry.begin_upload(
+                seen, driver.store_id, free_object_id(image, driver), self._worker, self._lease, actor
+            ),
+            lambda: checked(self._permitted(caller, image_id)),
+        )
+        taking = Taking(
+            intent=intent,
+            driver=driver,
+            source=source,
+            limits=limits,
+            actor=actor,
+            disk_format=image.disk_format,
+            container_format=image.container_format,
+            hashes=("md5", self._settings.images.hashing_algorithm),
+            check=lambda size, _: self.check_quota(image, size),
+        )
+        return self.intake.run(
+            taking, Publishing(lambda held, found: self._registry.publish_upload(held, found, actor), self._published)
+        )
+
+    def _published(self, intent: Intent, found: Published) -> Image | None:
+        try:
+            image = self._registry.image(intent.image_id, EVERYTHING)
+        except NotFound:
+            return None
+        return image if found.location.url in {location.url for location in image.locations} else None
 
     def close(self) -> None:
         self._keeper.close()
+
+    def _permitted(self, caller: Caller, image_id: str) -> Image:
+        image = self._images.visible(caller, image_id)
+        self._images.forbid_or_hide("upload_image", caller, image)
+        return image
 
     def _driver(self, store: str | None) -> Driver:
         driver = self._catalogue[store or self._catalogue.default_store]
@@ -111,58 +143,82 @@ class Ingest:
             raise Gone(f"Store {driver.store_id} is read-only. Choose a store that takes images.")
         return driver
 
-    def _limits(self, image: Image, exact: int | None) -> Limits:
-        most = min(self._settings.images.size_cap, self._quota_left(image))
+    def limits(self, image: Image, exact: int | None) -> Limits:
+        """What cap and quota leave for the image's data. Raises LimitExceeded where `exact` bytes are too many."""
+        most = min(self._settings.images.size_cap, self.quota_left(image))
         if exact is not None and exact > most:
             raise too_large(most)
         return Limits(exact=exact, most=most)
 
-    def _quota_left(self, image: Image) -> int:
+    def quota_left(self, image: Image) -> int:
         quota = self._settings.images.storage_quota
         if not quota:
             return self._settings.images.size_cap
         return max(0, quota - self._registry.bytes_stored(image.owner))
 
-    def _begin(self, caller: Caller, image: Image, driver: Driver, actor: Actor) -> tuple[Image, Intent]:
-        for _ in range(BEGIN_ATTEMPTS):
-            seen = Seen(image_id=image.id, revision=image.revision, updated_at=image.updated_at)
-            lease = self._settings.upload_lease_seconds
-            try:
-                return image, self._registry.begin_upload(
-                    seen, driver.store_id, free_object_id(image, driver), self._worker, lease, actor
-                )
-            except Stale:
-                image = self._images.visible(caller, image.id)
-                check_ready(image)
-        raise Conflict(f"Image {image.id} is being changed by others all the time. Send the data again.")
+    def check_quota(self, image: Image, size: int) -> None:
+        """Again at the end, before the bytes are made durable: other uploads of the project may have ended meanwhile.
+        The last word has the transaction that publishes."""
+        left = self.quota_left(image)
+        if size > left:
+            raise too_large(left)
 
-    def _take_in(self, image: Image, source: ByteSource, limits: Limits, driver: Driver, attempt: _Attempt) -> Image:
-        rules = self._settings.images
-        inspector = Inspector(image.disk_format, image.container_format, rules)
-        digests = Digests(rules.hashing_algorithm)
-        with driver.open_writer(attempt.object_id, limits.exact) as writer:
-            size = _Stream(source, limits, attempt.held, writer, inspector, digests).run()
+
+class Taking(msgspec.Struct, frozen=True, kw_only=True):
+    """One object on its way into a store."""
+
+    intent: Intent
+    driver: Driver
+    source: ByteSource
+    limits: Limits
+    actor: Actor
+    disk_format: str | None  # as it is said to be
+    container_format: str | None
+    hashes: tuple[str, ...]  # names of algorithms; md5 gives the checksum, another one the os_hash_value
+    check: Callable[[int, str | None], None]  # of size and hash, before the bytes become visible; raises
+
+
+class Publishing(msgspec.Struct, Generic[T], frozen=True):
+    """The transaction that makes an object part of its image, and how it is recognised once its answer was lost."""
+
+    publish: Callable[[Intent, Published], T]
+    published: Callable[[Intent, Published], T | None]  # what `publish` made of it; None: it was not done
+
+
+class Intake:
+    """Takes objects in: hashed and inspected as they pass, committed, then published. Callable from many threads."""
+
+    def __init__(self, registry: Registry, keeper: LeaseKeeper, settings: Settings) -> None:
+        self._registry = registry
+        self._keeper = keeper
+        self._settings = settings
+
+    def run(self, taking: Taking, publishing: Publishing[T]) -> T:
+        """What publishing makes of it. After an error no byte is left, and the intent is cleared."""
+        with (
+            self._keeper.hold(taking.intent) as held,
+            Attempt(self._registry, self._keeper, held, taking.driver, taking.actor) as attempt,
+        ):
+            return attempt.publish(self._take_in(taking, attempt), publishing)
+
+    def _take_in(self, taking: Taking, attempt: Attempt) -> Published:
+        inspector = Inspector(taking.disk_format, taking.container_format, self._settings.images)
+        digests = Digests(taking.hashes)
+        with taking.driver.open_writer(attempt.object_id, taking.limits.exact) as writer:
+            size = Stream(taking.source, taking.limits, attempt.held, writer, inspector, digests).run()
             virtual_size = inspector.finish().virtual_size
-            limits.check_end(size)
-            attempt.patiently(lambda: self._check_quota(image, size))
+            taking.limits.check_end(size)
+            attempt.patiently(lambda: taking.check(size, digests.hash_value))
             location = attempt.commit(writer)
-        published = Published(
+        return Published(
             size=size,
             checksum=digests.checksum,
             os_hash_algo=digests.algorithm,
             os_hash_value=digests.hash_value,
             virtual_size=virtual_size,
             location=self._row(location),
-            quota=rules.storage_quota or None,
+            quota=self._settings.images.storage_quota or None,
         )
-        return attempt.publish(published)
-
-    def _check_quota(self, image: Image, size: int) -> None:
-        """Again at the end, before the bytes are made durable: other uploads of the project may have ended meanwhile.
-        The last word has the transaction that publishes."""
-        left = self._quota_left(image)
-        if size > left:
-            raise too_large(left)
 
     def _row(self, location: Location) -> ImageLocation:
         # As Glance does: with a single store, clients must not be shown a name that they cannot use.
@@ -170,7 +226,7 @@ class Ingest:
         return ImageLocation(url=location.url, metadata=metadata)
 
 
-class _Stream:
+class Stream:
     """One body on its way to the store."""
 
     def __init__(
@@ -232,7 +288,7 @@ class _Stream:
             self._writer.write(slot.content)
 
 
-class _Attempt:
+class Attempt:
     """One attempt to give an image its bytes. Leaving it by an error undoes it: first the bytes, then the intent."""
 
     def __init__(self, registry: Registry, keeper: LeaseKeeper, held: Held, driver: Driver, actor: Actor) -> None:
@@ -255,25 +311,19 @@ class _Attempt:
         self._committed = True  # a writer whose commit fails removes its bytes itself
         return location
 
-    def publish(self, published: Published) -> Image:
+    def publish(self, published: Published, publishing: Publishing[T]) -> T:
         """The bytes have come all the way: a registry that is away for a moment is waited for."""
         try:
-            return self.patiently(lambda: self._registry.publish_upload(self.held.intent, published, self._actor))
+            return self.patiently(lambda: publishing.publish(self.held.intent, published))
         except Stale:
-            # The answer to an attempt may have got lost; then the image has our location, and only we knew that.
-            image = self.patiently(self._image)
-            if image is None or published.location.url not in {location.url for location in image.locations}:
+            # The answer to an attempt may have got lost; then the registry has our object, and only we knew that.
+            done = self.patiently(lambda: publishing.published(self.held.intent, published))
+            if done is None:
                 raise
-            return image
+            return done
 
     def patiently(self, call: Callable[[], T]) -> T:
         return self._keeper.patiently(self.held, call)
-
-    def _image(self) -> Image | None:
-        try:
-            return self._registry.image(self.held.intent.image_id, EVERYTHING)
-        except NotFound:
-            return None
 
     def __enter__(self) -> Self:
         return self
@@ -281,7 +331,7 @@ class _Attempt:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if error is None:
             return
-        reason = str(error) if isinstance(error, GlancetuiError) else "The service failed; its log says why."
+        reason = reason_of(error)
         log.info("The upload of image %s failed: %s", self.held.intent.image_id, reason)
         try:
             self._undo(reason)
@@ -309,12 +359,29 @@ class _Attempt:
             self._driver.discard(intent.object_id)
 
 
-def check_ready(image: Image) -> None:
+def reason_of(error: BaseException) -> str:
+    """A sentence for people: ours is one, others are for the log."""
+    return str(error) if isinstance(error, GlancetuiError) else "The service failed; its log says why."
+
+
+def begun(image: Image, begin: Callable[[Seen], Began], again: Callable[[], Image]) -> tuple[Image, Began]:
+    """What `begin` makes of the image as it was seen; where others changed it meanwhile, it is read `again`."""
+    for _ in range(BEGIN_ATTEMPTS):
+        try:
+            return image, begin(Seen(image_id=image.id, revision=image.revision, updated_at=image.updated_at))
+        except Stale:
+            image = again()
+    raise Conflict(f"Image {image.id} is being changed by others all the time. Try again.")
+
+
+def checked(image: Image) -> Image:
+    """Raises Conflict, BadRequest for an image that cannot take data now."""
     if image.status != ImageStatus.QUEUED:
         raise Conflict(f"Image {image.id} is {image.status}; data can be uploaded only while it is queued.")
     unset = [name for name in ("disk_format", "container_format") if getattr(image, name) is None]
     if unset:
         raise BadRequest(f"Set {' and '.join(unset)} of image {image.id} before its data is uploaded.")
+    return image
 
 
 def agreed_size(framed: int | None, declared: int | None) -> int | None:
@@ -334,4 +401,8 @@ def free_object_id(image: Image, driver: Driver) -> str:
         driver.stat(driver.location_of(image.id))
     except ObjectNotFound:
         return image.id
+    return fresh_object_id()
+
+
+def fresh_object_id() -> str:
     return str(uuid.uuid4())

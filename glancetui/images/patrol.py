@@ -56,11 +56,14 @@ class Patrol:
             driver = self._catalogue[store]
             if driver.capabilities.lists and driver.capabilities.writes:
                 yield from self._search(driver)
+        if self._catalogue.staging is not None:
+            yield from self._search(self._catalogue.staging, objects=False)
 
-    def _search(self, driver: Driver) -> Iterator[None]:
+    def _search(self, driver: Driver, *, objects: bool = True) -> Iterator[None]:
+        """`objects` false: only for what is unfinished; whole files in the staging folder are `Staging.sweep`'s."""
         try:
             yield from self._leftovers(driver)
-            for stored in driver.list_objects():
+            for stored in driver.list_objects() if objects else ():
                 self._look_up(driver, stored)
                 yield
         except GlancetuiError as error:

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 BATCH = 1000
 LEASE_NAME = "recovery"
 DIED = "The worker that received the data died or gave no sign of life in time. Send the data again."
+LEFT_IMPORTING = "An earlier service stopped while it imported the image. Import it again."
 LEFT_SAVING = "An earlier service stopped while it received the data. Send the data again."
 
 
@@ -63,7 +64,8 @@ class Recovery:
             return Recovered(uploads=uploads)
         return Recovered(
             uploads=uploads + self._undo_all(self._registry.expired_intents(self._clock(), BATCH)),
-            images=sum(self._requeue(image) for image in self._registry.stuck_images(BATCH)),
+            images=sum(self._requeue(image) for image in self._registry.stuck_images(BATCH))
+            + sum(self._give_up(image) for image in self._registry.stranded_imports(self._long_ago(), BATCH)),
         )
 
     def _of_dead_neighbours(self) -> Sequence[Intent]:
@@ -77,7 +79,7 @@ class Recovery:
     def _undo(self, intent: Intent) -> bool:
         try:
             ours = self._registry.take_over(intent, str(self._worker), self._lease)
-            self._catalogue[ours.store].discard(ours.object_id)
+            self._catalogue.holder(ours.store).discard(ours.object_id)
             self._registry.abandon_upload(ours, DIED, self._actor)
         except Stale:
             return False  # its owner lives after all, or another worker was first
@@ -86,6 +88,19 @@ class Recovery:
             log.warning("The broken upload of image %s cannot be undone yet: %s", intent.image_id, error)
             return False
         log.warning("Undid the upload of image %s, which worker %s left unfinished.", intent.image_id, intent.owner)
+        return True
+
+    def _long_ago(self) -> datetime:
+        return self._clock() - timedelta(seconds=self._lease)
+
+    def _give_up(self, image: Image) -> bool:
+        """An import that an older service, without jobs, left behind."""
+        seen = Seen(image_id=image.id, revision=image.revision, updated_at=image.updated_at)
+        try:
+            self._registry.give_up_import(seen, LEFT_IMPORTING, self._actor)
+        except (Stale, NotFound):
+            return False
+        log.warning("Image %s was importing without anybody doing it; it is queued again.", image.id)
         return True
 
     def _requeue(self, image: Image) -> bool:

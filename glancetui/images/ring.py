@@ -108,22 +108,24 @@ class HashThreads:
 
 
 class Digests:
-    """MD5 for `checksum` and the configured algorithm for `os_hash_value`."""
+    """MD5 for `checksum` and another algorithm for `os_hash_value`, of those that are asked for."""
 
-    def __init__(self, algorithm: str) -> None:
-        self.algorithm = algorithm
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self._multihash = hashlib.new(algorithm, usedforsecurity=False)
-        self.all: tuple[Digest, ...] = (self._md5, self._multihash)
+    def __init__(self, algorithms: Sequence[str]) -> None:
+        self._by_name = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
+        self.algorithm = algorithms[-1] if algorithms else None
+        self.all: tuple[Digest, ...] = tuple(self._by_name.values())
 
     def update(self, chunk: memoryview) -> None:
         for digest in self.all:
             digest.update(chunk)
 
     @property
-    def checksum(self) -> str:
-        return self._md5.hexdigest()
+    def checksum(self) -> str | None:
+        return self._hex("md5")
 
     @property
-    def hash_value(self) -> str:
-        return self._multihash.hexdigest()
+    def hash_value(self) -> str | None:
+        return self._hex(self.algorithm)
+
+    def _hex(self, name: str | None) -> str | None:
+        return self._by_name[name].hexdigest() if name in self._by_name else None

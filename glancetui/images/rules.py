@@ -38,7 +38,7 @@ _PROBE = Image(
 )
 
 
-def _anyway(image: Image) -> None:
+def anyway(image: Image) -> None:
     """No condition."""
 
 
@@ -128,7 +128,7 @@ class Images:
         return self._registry.create_image(new, actor_of(caller))
 
     def patch(
-        self, caller: Caller, image_id: str, operations: Sequence[Operation], condition: Condition = _anyway
+        self, caller: Caller, image_id: str, operations: Sequence[Operation], condition: Condition = anyway
     ) -> Image:
         """All operations or none. Raises NotFound, Forbidden, Conflict, LimitExceeded; Stale if others keep winning."""
         refuse_read_only(caller)
@@ -148,7 +148,7 @@ class Images:
 
         return _settled(attempt)
 
-    def delete(self, caller: Caller, image_id: str, condition: Condition = _anyway) -> None:
+    def delete(self, caller: Caller, image_id: str, condition: Condition = anyway) -> None:
         """Raises NotFound; Forbidden also for a protected image."""
         refuse_read_only(caller)
 
@@ -162,11 +162,11 @@ class Images:
 
         _settled(attempt)
 
-    def deactivate(self, caller: Caller, image_id: str, condition: Condition = _anyway) -> None:
+    def deactivate(self, caller: Caller, image_id: str, condition: Condition = anyway) -> None:
         """active → deactivated; nothing happens to one that is. Raises NotFound; Forbidden from any other status."""
         self._switch(caller, image_id, "deactivate", ImageStatus.ACTIVE, ImageStatus.DEACTIVATED, condition)
 
-    def reactivate(self, caller: Caller, image_id: str, condition: Condition = _anyway) -> None:
+    def reactivate(self, caller: Caller, image_id: str, condition: Condition = anyway) -> None:
         """deactivated → active; nothing happens to one that is. Raises NotFound; Forbidden from any other status."""
         self._switch(caller, image_id, "reactivate", ImageStatus.DEACTIVATED, ImageStatus.ACTIVE, condition)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jsonschema_rs
@@ -14,6 +14,7 @@ from glancetui.images.properties import MAX_INTEGER, MAX_NAME
 Schema = dict[str, Any]  # JSON has no narrower type
 
 UUID = "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$"
+LONG_OF_TASK = frozenset({"input", "result", "message"})  # what a list of tasks leaves out
 _MAX_SENTENCE = 300  # characters of a refusal: it may quote the client's own value
 _STATUSES = (
     "queued", "saving", "active", "killed", "deleted", "uploading", "importing", "pending_delete", "deactivated",
@@ -121,6 +122,30 @@ def _member_properties() -> Schema:
     }
 
 
+def _task_properties() -> Schema:
+    return {
+        "id": _text("Identifier of the task.", pattern=UUID),
+        "type": _text("What is done.", enum=["import", "api_image_import", "location_import"]),
+        "status": _text("How far it is.", enum=["pending", "processing", "success", "failure"]),
+        "input": {"type": ["null", "object"], "description": "What was asked for."},
+        "result": {"type": ["null", "object"], "description": "What came of it."},
+        "owner": _text("Project that asked."),
+        "message": _text_or_null("Why it failed, or how far it is."),
+        "image_id": _text_or_null("Image that it works on."),
+        "request_id": _text_or_null("Request that began it."),
+        "user_id": _text_or_null("User that asked."),
+        "expires_at": _text_or_null("When it is forgotten; known once it has ended."),
+        "created_at": _text("When it was asked for."),
+        "updated_at": _text("When it last changed."),
+        "self": {"type": "string", "readOnly": True},
+        "schema": {"type": "string", "readOnly": True},
+    }
+
+
+def without(schema: Schema, names: Collection[str]) -> Schema:
+    return {name: value for name, value in schema.items() if name not in names}
+
+
 def _links(**targets: str) -> list[dict[str, str]]:
     return [{"rel": rel, "href": "{" + href + "}"} for rel, href in targets.items()]
 
@@ -139,11 +164,14 @@ class Schemas:
             image["required"] = list(settings.schema_required)
         image["links"] = _links(self="self", enclosure="file", describedby="schema")
         member = {"name": "member", "properties": _member_properties()}
+        task = _task_properties()
         self.documents: Mapping[str, Schema] = {
             "image": image,
             "images": _collection("images", image, paged=True),
             "member": member,
             "members": _collection("members", member, paged=False),
+            "task": {"name": "task", "properties": task},
+            "tasks": _collection("tasks", {"name": "task", "properties": without(task, LONG_OF_TASK)}, paged=False),
         }
         self._whole = _validator(properties, others, settings.schema_required)
         self._part = _validator(properties, others, ())

@@ -15,10 +15,13 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from glancetui.model import Image, ImageLocation, Location, Member, Viewer
-from glancetui.registry.actor import Actor as Actor  # noqa: PLC0414 - part of the interface
+from glancetui.model import Image, Location, Member, Viewer
+from glancetui.registry.jobs import Jobs
 from glancetui.registry.marks import local, repeatable
 from glancetui.registry.metadefs import Metadefs
+from glancetui.registry.values import Actor, Intent, Published, Seen
+
+__all__ = ["Actor", "Intent", "Published", "Seen"]  # for those who import them from here
 
 SortKey = Literal["name", "status", "container_format", "disk_format", "size", "id", "created_at", "updated_at"]
 Direction = Literal["asc", "desc"]
@@ -97,14 +100,6 @@ class NewImage(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of an image that a change was decided on."""
-
-    image_id: str
-    revision: int
-    updated_at: datetime
-
-
 class ImageChange(msgspec.Struct, frozen=True, kw_only=True):
     """What a change writes; UNSET leaves a field as it is. Properties and tags are the whole new set when given."""
 
@@ -120,33 +115,6 @@ class ImageChange(msgspec.Struct, frozen=True, kw_only=True):
     status: str | msgspec.UnsetType = msgspec.UNSET
     properties: dict[str, str | None] | msgspec.UnsetType = msgspec.UNSET
     tags: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
-
-
-class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """An object about to exist: bytes are being written for `image_id` under `object_id` in `store`.
-
-    Held by `owner` (a worker's unique name) until `expires_at`; `fence` grows with each take-over.
-    """
-
-    id: int
-    image_id: str
-    store: str
-    object_id: str
-    owner: str
-    fence: int
-    expires_at: datetime
-
-
-class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """What an upload found out about its bytes."""
-
-    size: int
-    checksum: str | None
-    os_hash_algo: str | None
-    os_hash_value: str | None
-    virtual_size: int | None
-    location: ImageLocation
-    quota: int | None = None  # bytes that the owner may have stored with this upload included; None: any number
 
 
 class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,7 +136,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class Registry(Metadefs, Protocol):
+class Registry(Jobs, Metadefs, Protocol):
     # -- images ------------------------------------------------------------------------------------------------------
     def create_image(self, new: NewImage, actor: Actor) -> Image:
         """Raises Duplicate if the id was ever used, deleted images included."""

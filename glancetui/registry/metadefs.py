@@ -14,8 +14,8 @@ import msgspec
 from glancetui.definitions.difference import Action, Kind
 from glancetui.definitions.difference import Loading as Loading  # noqa: PLC0414 - part of the interface
 from glancetui.model import Viewer
-from glancetui.registry.actor import Actor
 from glancetui.registry.marks import repeatable
+from glancetui.registry.values import Actor
 
 NamespaceKey = Literal["namespace", "display_name", "visibility", "protected", "owner", "created_at", "updated_at"]
 ItemKey = Literal["name", "created_at", "updated_at"]

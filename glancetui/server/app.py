@@ -17,7 +17,18 @@ from glancetui.server import errors, health
 from glancetui.server.auth.base import Authenticator
 from glancetui.server.build import Service
 from glancetui.server.cors import Cors
-from glancetui.server.routes import actions, data, images, members, metadef_items, metadef_namespaces, schemas, tags
+from glancetui.server.routes import (
+    actions,
+    data,
+    images,
+    imports,
+    members,
+    metadef_items,
+    metadef_namespaces,
+    schemas,
+    tags,
+    tasks,
+)
 from glancetui.server.routing import CALLER, SERVICE, Router, segments_of
 from glancetui.server.versions import Versions
 
@@ -27,6 +38,8 @@ ROUTES = tuple(
     chain(
         images.ROUTES,
         data.ROUTES,
+        imports.ROUTES,
+        tasks.ROUTES,
         actions.ROUTES,
         members.ROUTES,
         tags.ROUTES,

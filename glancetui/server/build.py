@@ -5,13 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from glancetui.config.settings import Settings
+from glancetui.fetch.fetcher import Fetcher
+from glancetui.fetch.filter import Filter
 from glancetui.images.deliver import Deliver
+from glancetui.images.importing.imports import Imports
+from glancetui.images.importing.stage import Stage
+from glancetui.images.importing.staging import Staging
+from glancetui.images.importing.work import ImportWork
 from glancetui.images.ingest import Ingest
+from glancetui.images.jobs import JobRunner
 from glancetui.images.outbox import Outbox
 from glancetui.images.patrol import Patrol
 from glancetui.images.policy import Policy
 from glancetui.images.recovery import Recovery
 from glancetui.images.rules import Images
+from glancetui.images.tasks import Tasks
 from glancetui.images.worker import node_name, this_worker
 from glancetui.metadefs.enforcement import Enforcement
 from glancetui.metadefs.rules import Definitions
@@ -27,7 +35,7 @@ from glancetui.stores.catalogue import Catalogue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One worker's parts. `housekeeping` is not started."""
+    """One worker's parts. `housekeeping` and `jobs` are not started."""
 
     settings: Settings
     registry: Registry
@@ -36,6 +44,10 @@ class Service:
     images: Images
     metadefs: Definitions
     ingest: Ingest
+    stage: Stage
+    imports: Imports
+    tasks: Tasks
+    jobs: JobRunner
     deliver: Deliver
     authenticator: Authenticator
     housekeeping: Housekeeping
@@ -44,6 +56,7 @@ class Service:
 
     def close(self) -> None:
         """Gives leases and connections back; running calls fail from now on."""
+        self.jobs.close()
         self.housekeeping.stop(timeout=5)
         self.ingest.close()
         self.pools.close()
@@ -63,6 +76,12 @@ def build(settings: Settings) -> Service:
     lease = settings.upload_lease_seconds
     pools = Pools(settings.server.max_uploads)
     store = catalogue[catalogue.default_store]
+    ingest = Ingest(images, registry, catalogue, settings, str(worker))
+    fetcher = Fetcher(Filter(settings.imports.fetch), settings.imports.fetch)
+    staging = Staging(catalogue, settings.staging_dir, site_of(settings, worker.node), stage_url(settings))
+    work = ImportWork(registry, catalogue, ingest, staging, fetcher, settings, worker)
+    runner = JobRunner(registry, worker, staging.site, lease, settings.imports.max_jobs, work.run)
+    imports = Imports(images, registry, catalogue, staging, fetcher, runner, settings)
     return Service(
         settings=settings,
         registry=registry,
@@ -70,7 +89,11 @@ def build(settings: Settings) -> Service:
         policy=policy,
         images=images,
         metadefs=Definitions(registry, policy, settings.metadefs.max_items),
-        ingest=Ingest(images, registry, catalogue, settings, str(worker)),
+        ingest=ingest,
+        stage=Stage(images, registry, ingest, staging, settings, str(worker)),
+        imports=imports,
+        tasks=Tasks(registry, policy, images, imports),
+        jobs=runner,
         deliver=Deliver(images, catalogue, settings),
         authenticator=authenticator(settings.server, policy.is_admin),
         housekeeping=Housekeeping(
@@ -78,9 +101,21 @@ def build(settings: Settings) -> Service:
             Recovery(registry, catalogue, worker, lease),
             Outbox(registry, catalogue, str(worker)),
             Patrol(registry, catalogue, patience=2 * lease),
+            staging,
             str(worker),
             lease,
         ),
         pools=pools,
         probes=Probes({"registry": registry.check, f"store {store.store_id}": lambda: store.probe().error}, pools),
     )
+
+
+def stage_url(settings: Settings) -> str | None:
+    """Where other nodes reach the data that is staged here; None: nobody said."""
+    url = settings.imports.self_url or settings.server.public_endpoint
+    return url.rstrip("/") if url else None
+
+
+def site_of(settings: Settings, node: str) -> str:
+    """Who shares the staging folder: the node as it is known to others, else this machine's folder."""
+    return settings.imports.self_url or f"{node}:{settings.staging_dir}"

@@ -22,6 +22,7 @@ from glancetui.errors import (
     GlancetuiError,
     Gone,
     HeadTooLarge,
+    JobFailed,
     LimitExceeded,
     NotFound,
     RangeNotSatisfiable,
@@ -50,6 +51,14 @@ class MethodUnknown(GlancetuiError):
         super().__init__(f"This service does not know the method {method}.")
 
 
+class OtherNodeBroken(GlancetuiError):
+    """A node that a request was passed on to answers what is no answer."""
+
+
+class OtherNodeSilent(GlancetuiError):
+    """It does not answer at all."""
+
+
 STATUS_OF: Mapping[type[GlancetuiError], int] = {
     BadRequest: 400,
     BodyBroken: 400,
@@ -66,6 +75,9 @@ STATUS_OF: Mapping[type[GlancetuiError], int] = {
     RangeNotSatisfiable: 416,
     HeadTooLarge: 431,
     MethodUnknown: 501,
+    JobFailed: 400,
+    OtherNodeBroken: 502,
+    OtherNodeSilent: 504,
     Unavailable: 503,
     ShortRead: 503,
 }

@@ -62,6 +62,7 @@ class Worker:
         # The supervisor forked with these blocked, so that none is lost, or kills, before there is a handler.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGHUP})
         service.housekeeping.start()
+        service.jobs.start()
         ready()
         await self._tick_until_stopped()
         for server in servers:
@@ -116,10 +117,16 @@ class Worker:
         self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
 
     async def _drain(self, service: Service) -> None:
-        """Idle connections end now, busy ones after their answer; what still runs after `drain_seconds` is cut."""
+        """Idle connections end now, busy ones after their answer; what still runs after `drain_seconds` is cut.
+
+        Jobs get the same time, and are then handed over.
+        """
+        service.jobs.close_claims()
         for connection in tuple(self._connections()):
             connection.shutdown()
-        if await self._until(lambda: not self._connections(), self._settings.server.drain_seconds):
+        if await self._until(
+            lambda: not self._connections() and not service.jobs.busy, self._settings.server.drain_seconds
+        ):
             return
         log.warning("%d connections are cut at the end of the drain.", len(self._connections()))
         for connection in tuple(self._connections()):

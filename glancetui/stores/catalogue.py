@@ -15,6 +15,7 @@ from glancetui.stores.undriven import UndrivenStore
 
 log = logging.getLogger(__name__)
 
+STAGING = "os_glance_staging_store"
 RESERVED = "os_glance_"  # Glance's staging and tasks folders are stores to it; no client may name them
 
 # kind → module with `open_store(settings: StoreSettings) -> Driver`. Imported when a store of the kind is configured.
@@ -29,13 +30,14 @@ class DriverModule(Protocol):
 class Catalogue:
     """The configured stores by id, in the order of the configuration."""
 
-    def __init__(self, drivers: Mapping[str, Driver], default_store: str) -> None:
+    def __init__(self, drivers: Mapping[str, Driver], default_store: str, staging: Driver | None = None) -> None:
         if default_store not in drivers:
             raise ConfigError(
                 f"The default store {default_store} is none of the stores: {', '.join(drivers) or 'none'}."
             )
         self._drivers = dict(drivers)
         self.default_store = default_store
+        self.staging = staging  # this node's data before import; no store that a client may name
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Catalogue:
@@ -54,7 +56,7 @@ class Catalogue:
                     "Store %s is of kind %s, which this version has no driver for: images are listed, not served.",
                     store.id, store.kind,
                 )  # fmt: skip
-        return cls(drivers, settings.default_store)
+        return cls(drivers, settings.default_store, staging_driver(settings))
 
     def __getitem__(self, store_id: str) -> Driver:
         """Raises BadRequest for a store that is unknown or reserved."""
@@ -62,6 +64,12 @@ class Catalogue:
             return self._drivers[store_id]
         except KeyError:
             raise BadRequest(f"There is no store {store_id!r}. The stores are: {', '.join(self._drivers)}.") from None
+
+    def holder(self, store_id: str) -> Driver:
+        """As `[]`, and the staging folder as well: for what an intent speaks of."""
+        if self.staging is not None and store_id == STAGING:
+            return self.staging
+        return self[store_id]
 
     def __contains__(self, store_id: object) -> bool:
         return store_id in self._drivers
@@ -106,6 +114,14 @@ class Catalogue:
         """Lets go of the drivers' connections."""
         for driver in self._drivers.values():
             driver.close()
+
+
+def staging_driver(settings: Settings) -> Driver | None:
+    """Glance's staging folder is a file store of a reserved name. Raises ConfigError."""
+    if settings.staging_dir is None:
+        return None
+    options: dict[str, str | int | bool | list[str] | None] = {"filesystem_store_datadir": str(settings.staging_dir)}
+    return open_driver(StoreSettings(id=STAGING, kind="file", options=options))
 
 
 def is_reserved(store_id: str) -> bool:

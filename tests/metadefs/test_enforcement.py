@@ -11,9 +11,9 @@ import pytest
 from glancetui.config.settings import MetadefSettings
 from glancetui.errors import BadRequest
 from glancetui.metadefs.enforcement import Enforcement
-from glancetui.registry.actor import Actor
 from glancetui.registry.metadefs import MetadefProperty, NamespaceFields, NewAssociation, NewNamespace
 from glancetui.registry.sql import SqlRegistry, open_registry
+from glancetui.registry.values import Actor
 from tests.registry.making import settings
 
 WHO = Actor()

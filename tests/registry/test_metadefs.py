@@ -14,7 +14,6 @@ from glancetui.errors import Duplicate, Forbidden, LimitExceeded, NotFound
 from glancetui.metadefs import files
 from glancetui.metadefs.documents import namespace_of
 from glancetui.model import Viewer
-from glancetui.registry.actor import Actor
 from glancetui.registry.metadefs import (
     ItemQuery,
     MetadefProperty,
@@ -27,6 +26,7 @@ from glancetui.registry.metadefs import (
     SortDirection,
 )
 from glancetui.registry.sql import SqlRegistry
+from glancetui.registry.values import Actor
 
 ADMIN = Viewer(project="ops", is_admin=True)
 P1, P2, NOBODY = (Viewer(project=project, is_admin=False) for project in ("p1", "p2", None))

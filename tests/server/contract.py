@@ -14,6 +14,7 @@ V21 = "application/openstack-images-v2.1-json-patch"
 V20 = "application/openstack-images-v2.0-json-patch"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 LONG = "x" * 256
+OCTETS = {"Content-Type": "application/octet-stream"}
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -260,15 +261,81 @@ TAGS = (
     call("a tag by POST", 405, "POST", f"{TAGS_PATH}/t"),
 )
 
+DIRECT = {"method": {"name": "glance-direct"}}
+
+
+def fetching(uri: object) -> dict[str, Any]:
+    return {"method": {"name": "web-download", "uri": uri}}
+
+
+def importing(why: str, status: int, body: Any, **more: Any) -> Case:
+    return call(why, status, "POST", "/v2/images/{id}/import", body=body, **more)
+
+
+IMPORT = (
+    importing("no body", 400, None),
+    importing("not JSON", 400, b"{"),
+    importing("a list", 400, []),
+    importing("no method", 400, {}),
+    importing("a method in words", 400, {"method": "glance-direct"}),
+    importing("a method without name", 400, {"method": {}}),
+    importing("a name that is no text", 400, {"method": {"name": 5}}),
+    importing("an unknown method", 400, {"method": {"name": "magic"}}),
+    importing("a method that is not enabled", 400, {"method": {"name": "glance-download"}}),
+    importing("no URI", 400, {"method": {"name": "web-download"}}),
+    importing("a URI that is no text", 400, fetching(5)),
+    importing("a file", 400, fetching("file:///etc/passwd")),
+    importing("loopback", 400, fetching("http://127.0.0.1/")),
+    importing("loopback as an integer", 400, fetching("http://2130706433/")),
+    importing("a cloud's metadata", 400, fetching("http://169.254.169.254/latest/")),
+    importing("a port that is not allowed", 400, fetching("http://192.0.2.1:22/")),
+    importing("a user in the URL", 400, fetching("http://u:p@192.0.2.1/")),
+    importing("a flag in words", 400, {**DIRECT, "all_stores": "yes"}, state="staged"),
+    importing("a flag as a number", 400, {**DIRECT, "all_stores_must_succeed": 0}, state="staged"),
+    importing("one store that need not succeed", 400, {**DIRECT, "all_stores_must_succeed": False}, state="staged"),
+    importing("stores where there is one", 400, {**DIRECT, "stores": ["file"]}, state="staged"),
+    importing("an unknown store", 409, DIRECT, state="staged", headers={"X-Image-Meta-Store": "nowhere"}),
+    importing(
+        "the staging store", 400, DIRECT, state="staged", headers={"X-Image-Meta-Store": "os_glance_staging_store"}
+    ),
+    importing("nothing staged", 409, DIRECT),
+    importing("already active", 409, DIRECT, state="active"),
+    importing("already active", 409, fetching("http://192.0.2.1/"), state="active"),
+    importing("already staged", 409, fetching("http://192.0.2.1/"), state="staged"),
+    importing("formats unset", 409, fetching("http://192.0.2.1/"), state="private"),
+    importing("a copy by its owner", 403, {"method": {"name": "copy-image"}}, state="active"),
+    importing("a copy of what is not active", 409, {"method": {"name": "copy-image"}}, caller="admin"),
+    importing("another's public image", 403, fetching("http://192.0.2.1/"), state="public", caller="other"),
+    importing("another's image", 404, DIRECT, state="staged", caller="stranger"),
+    importing("a reader", 403, DIRECT, state="staged", caller="reader"),
+    call("no octets", 415, "PUT", "/v2/images/{id}/stage", body=b"x", headers={"Content-Type": "text/plain"}),
+    call("not queued", 409, "PUT", "/v2/images/{id}/stage", body=b"x", headers=OCTETS, state="active"),
+    call("staged already", 409, "PUT", "/v2/images/{id}/stage", body=b"x", headers=OCTETS, state="staged"),
+    call("a reader stages", 403, "PUT", "/v2/images/{id}/stage", body=b"x", headers=OCTETS, caller="reader"),
+    call("another's image", 404, "PUT", "/v2/images/{id}/stage", body=b"x", headers=OCTETS, caller="stranger"),
+    call("a size in words", 400, "PUT", "/v2/images/{id}/stage", body=b"x",
+         headers={**OCTETS, "x-openstack-image-size": "big"}),
+    call("another size", 400, "PUT", "/v2/images/{id}/stage", body=b"x",
+         headers={**OCTETS, "x-openstack-image-size": "2"}),
+    call("into the staging store", 400, "PUT", "/v2/images/{id}/file", body=b"x",
+         headers={**OCTETS, "X-Image-Meta-Store": "os_glance_staging_store"}),
+    call("a body where none belongs", 400, "GET", "/v2/info/import", body={}),
+    call("tasks of another's image", 404, "GET", "/v2/images/{id}/tasks", caller="stranger"),
+    call("tasks by a member", 403, "GET", "/v2/tasks"),
+    call("a task by a member", 403, "POST", "/v2/tasks", body={"type": "import", "input": {}}),
+    call("an unknown task", 404, "GET", f"/v2/tasks/{UNKNOWN}", caller="admin"),
+    call("a task is never deleted", 405, "DELETE", f"/v2/tasks/{UNKNOWN}", caller="admin"),
+    call("a wrong method", 405, "PUT", "/v2/images/{id}/import"),
+    call("a wrong method", 405, "POST", "/v2/info/import"),
+)  # fmt: skip
+
 LATER = tuple(
     call("not here yet", 404, method, path)
     for method, path in (
-        ("GET", "/v2/info/import"), ("GET", "/v2/info/stores"), ("GET", "/v2/info/stores/detail"),
-        ("GET", "/v2/info/usage"), ("GET", "/v2/tasks"), ("POST", "/v2/tasks"), ("GET", "/v2/images/{id}/tasks"),
-        ("POST", "/v2/images/{id}/import"),
-        ("PUT", "/v2/images/{id}/stage"), ("GET", "/v2/images/{id}/locations"), ("POST", "/v2/images/{id}/locations"),
-        ("GET", "/v2/cache"), ("DELETE", "/v2/stores/fast/{id}"), ("GET", "/v2/schemas/task"),
+        ("GET", "/v2/info/stores"), ("GET", "/v2/info/stores/detail"), ("GET", "/v2/info/usage"),
+        ("GET", "/v2/images/{id}/locations"), ("POST", "/v2/images/{id}/locations"), ("GET", "/v2/cache"),
+        ("DELETE", "/v2/stores/fast/{id}"),
     )
 )  # fmt: skip
 
-REFUSALS = CREATE + LISTING + SHOW + PATCH + STATES + MEMBERS + TAGS + LATER
+REFUSALS = CREATE + LISTING + SHOW + PATCH + STATES + MEMBERS + TAGS + IMPORT + LATER

@@ -27,6 +27,9 @@ def image_in(api: Api, state: str) -> str:
     if state == "private":
         return api.make(name=state, visibility="private")
     image_id = api.make(name=state, mine="yes", **formats)
+    if state == "staged":
+        octets = {"Content-Type": "application/octet-stream"}
+        assert api.call("PUT", f"/v2/images/{image_id}/stage", b"data", headers=octets).status == 204
     if state in {"active", "deactivated"}:
         api.upload(image_id)
     if state == "deactivated":

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from glancetui.errors import RegistryUnavailable
+from glancetui.images.importing.staging import Staging
 from glancetui.images.patrol import Patrol
 from glancetui.server.housekeeping import Housekeeping
 from tests.images.data_path import OWNER, House, house
@@ -24,8 +25,9 @@ def home(tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def keeper(home: House) -> Iterator[Housekeeping]:
     patrol = Patrol(home.registry, home.catalogue)
+    staging = Staging(home.catalogue, None, "here", None)
     worker = str(home.worker)
-    built = Housekeeping(home.registry, home.recovery(), home.outbox(), patrol, worker, lease=60)
+    built = Housekeeping(home.registry, home.recovery(), home.outbox(), patrol, staging, worker, lease=60)
     yield built
     built.stop(10)
 

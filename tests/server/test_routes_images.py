@@ -49,7 +49,7 @@ def test_created_image_shows_all_fields_in_their_order(api: Api) -> None:
 def test_created_answers_where_the_image_is_and_how_it_may_be_filled(api: Api) -> None:
     made = api.call("POST", "/v2/images", {}, headers={"Host": "glance.example:9292"})
     assert made.headers["location"] == f"http://glance.example:9292/v2/images/{made.json['id']}"
-    assert "openstack-image-import-methods" not in made.headers
+    assert made.headers["openstack-image-import-methods"] == "glance-direct,web-download,copy-image"
     assert "openstack-image-store-ids" not in made.headers
 
 

@@ -48,7 +48,7 @@ def test_refusal_has_its_status_and_changes_nothing(api: Api, case: Case) -> Non
         assert answer.json["message"].strip()
     if case.status == 405:
         assert answer.headers["allow"]
-    if case.status == 415:
+    if case.status == 415 and case.method == "PATCH":
         assert answer.headers["accept-patch"].split(", ") == [contract.V20, contract.V21]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from glancetui.config.kinds import Kind
 from glancetui.config.option import Option, Section
 
-NO_IMPORT = "this version has no image import"
 NO_CACHE = "this version has no image cache"
 NO_DELAY = "this version deletes data at once, through an outbox that survives crashes"
 NO_NOTIFICATIONS = "this version sends no notifications"
@@ -137,8 +136,7 @@ DEFAULT = Section(
             "enabled_import_methods",
             Kind.LIST,
             ["glance-direct", "web-download", "copy-image"],
-            "Ways of importing that clients may use.",
-            no_effect=NO_IMPORT,
+            "Ways of importing that clients may use: glance-direct, web-download, glance-download, copy-image.",
         ),
         Option(
             "node_staging_uri",
@@ -151,7 +149,6 @@ DEFAULT = Section(
             Kind.TEXT,
             None,
             "Address of this very node, for requests about data that is staged here.",
-            no_effect=NO_IMPORT,
         ),
         Option("image_cache_dir", Kind.TEXT, None, "Folder of the node's image cache.", no_effect=NO_CACHE),
         Option(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from glancetui.config.kinds import Kind
 from glancetui.config.option import Option, Section
 
-NO_IMPORT = "this version has no image import"
-NO_TASKS = "this version has no tasks"
+ONE_BY_ONE = "an import fills one store after another"
+NO_FILES = "tasks keep no files"
 NO_TASKFLOW = "tasks do not run on TaskFlow"
 
 IMPORT_FILTERING_OPTS = Section(
@@ -18,25 +18,22 @@ IMPORT_FILTERING_OPTS = Section(
             Kind.LIST,
             ["http", "https"],
             "Schemes that may be read; where this is empty, all but the disallowed.",
-            no_effect=NO_IMPORT,
         ),
-        Option("disallowed_schemes", Kind.LIST, [], "Schemes that may not be read.", no_effect=NO_IMPORT),
+        Option("disallowed_schemes", Kind.LIST, [], "Schemes that may not be read."),
         Option(
             "allowed_hosts",
             Kind.LIST,
             [],
             "Hosts that may be read; where this is empty, all but the disallowed.",
-            no_effect=NO_IMPORT,
         ),
-        Option("disallowed_hosts", Kind.LIST, [], "Hosts that may not be read.", no_effect=NO_IMPORT),
+        Option("disallowed_hosts", Kind.LIST, [], "Hosts that may not be read."),
         Option(
             "allowed_ports",
             Kind.LIST,
             ["80", "443"],
             "Ports that may be read; where this is empty, all but the disallowed.",
-            no_effect=NO_IMPORT,
         ),
-        Option("disallowed_ports", Kind.LIST, [], "Ports that may not be read.", no_effect=NO_IMPORT),
+        Option("disallowed_ports", Kind.LIST, [], "Ports that may not be read."),
     ),
 )
 
@@ -44,13 +41,21 @@ IMAGE_IMPORT_OPTS = Section(
     "image_import_opts",
     "What happens to imported images.",
     (
-        Option("image_import_plugins", Kind.LIST, [], "Plug-ins that run on an import.", no_effect=NO_IMPORT),
+        Option(
+            "image_import_plugins",
+            Kind.LIST,
+            [],
+            (
+                "Plug-ins that run on an import, in the order of their naming: inject_image_metadata, "
+                "image_decompression, image_conversion."
+            ),
+        ),
         Option(
             "max_parallel_stores",
             Kind.INTEGER,
             1,
             "Stores that an import writes at once.",
-            no_effect=NO_IMPORT,
+            no_effect=ONE_BY_ONE,
             minimum=1,
         ),
     ),
@@ -65,7 +70,6 @@ IMAGE_CONVERSION = Section(
             Kind.TEXT,
             "raw",
             "Format that imported images are converted to.",
-            no_effect=NO_IMPORT,
             choices=("qcow2", "raw", "vmdk"),
         ),
     ),
@@ -75,8 +79,8 @@ INJECT_METADATA_PROPERTIES = Section(
     "inject_metadata_properties",
     "Properties that imports add.",
     (
-        Option("ignore_user_roles", Kind.LIST, ["admin"], "Roles whose imports are left alone.", no_effect=NO_IMPORT),
-        Option("inject", Kind.MAPPING, {}, "Properties to add.", no_effect=NO_IMPORT),
+        Option("ignore_user_roles", Kind.LIST, ["admin"], "Roles whose imports are left alone."),
+        Option("inject", Kind.MAPPING, {}, "Properties to add."),
     ),
 )
 
@@ -89,7 +93,6 @@ GLANCE_DOWNLOAD_PROPERTIES = Section(
             Kind.LIST,
             ["hw_", "trait:", "os_distro", "os_secure_boot", "os_type"],
             "Names, or beginnings of names, of properties to copy.",
-            no_effect=NO_IMPORT,
         ),
     ),
 )
@@ -117,7 +120,7 @@ OS_GLANCE_TASKS_STORE = Section(
             Kind.TEXT,
             "/var/lib/glance/tasks_work_dir",
             "Folder of tasks' files.",
-            no_effect=NO_IMPORT,
+            no_effect=NO_FILES,
         ),
     ),
 )
@@ -131,11 +134,13 @@ TASK = Section(
             Kind.INTEGER,
             48,
             "Hours for which a finished task is shown.",
-            no_effect=NO_TASKS,
+            minimum=1,
             former=(("DEFAULT", "task_time_to_live"),),
         ),
-        Option("task_executor", Kind.TEXT, "taskflow", "What runs tasks.", no_effect=NO_TASKS, choices=("taskflow",)),
-        Option("work_dir", Kind.TEXT, None, "Folder of tasks' files.", no_effect=NO_TASKS),
+        Option(
+            "task_executor", Kind.TEXT, "taskflow", "What runs tasks.", no_effect=NO_TASKFLOW, choices=("taskflow",)
+        ),
+        Option("work_dir", Kind.TEXT, None, "Folder of tasks' files.", no_effect=NO_FILES),
     ),
 )
 

@@ -102,6 +102,17 @@ GLANCETUI = Section(
             "Uploads that a worker takes at once; beyond it 503 with Retry-After.",
             minimum=1,
         ),
+        Option("max_jobs", Kind.INTEGER, 8, "Imports that a worker does at once; others wait.", minimum=1, maximum=256),
+        Option(
+            "fetch_idle_seconds",
+            Kind.NUMBER,
+            60.0,
+            "Seconds without data after which a web-download is given up.",
+            minimum=1,
+        ),
+        Option("fetch_most_seconds", Kind.NUMBER, 86400.0, "Seconds that a web-download may take in all.", minimum=1),
+        Option("conversion_seconds", Kind.NUMBER, 14400.0, "Seconds that one conversion may take.", minimum=1),
+        Option("conversion_memory", Kind.SIZE, 2 << 30, "Address space that a conversion may use.", minimum=256 << 20),
         Option("body_idle_seconds", Kind.NUMBER, 60.0, "Seconds after which a silent sender is given up.", minimum=0.1),
         Option(
             "send_idle_seconds",

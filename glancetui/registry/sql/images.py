@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -13,8 +13,8 @@ from glancetui.errors import Duplicate, LimitExceeded, NotFound
 from glancetui.model import Image, ImageStatus
 from glancetui.registry.interface import ImageChange, NewImage, Seen
 from glancetui.registry.sql import outbox
-from glancetui.registry.sql.change import Change
-from glancetui.registry.sql.expressions import exactly, live
+from glancetui.registry.sql.change import Change, State
+from glancetui.registry.sql.expressions import exactly, live, same_text
 from glancetui.registry.sql.tables import (
     gt_tombstones,
     image_locations,
@@ -50,6 +50,7 @@ _DROP_ALL = [
 _DROP_LOCATIONS = sa.update(image_locations).where(
     image_locations.c.image_id == sa.bindparam("of_image"), live(image_locations)
 )
+_DROP_LOCATION = _DROP_LOCATIONS.where(same_text(image_locations.c.value, sa.bindparam("url")))
 _BYTES_STORED = (
     sa.select(sa.func.sum(images.c.size))
     .select_from(images.join(image_locations, image_locations.c.image_id == images.c.id))
@@ -106,14 +107,18 @@ def apply(change: Change, seen: Seen, wanted: ImageChange) -> Image:
 
 
 def delete(change: Change, seen: Seen) -> None:
-    state = change.unchanged(seen)
-    outbox.owe_locations(change, seen.image_id)
-    gone = {"of_image": seen.image_id, "deleted": True, "deleted_at": change.now, "updated_at": change.now}
+    delete_row(change, change.unchanged(seen))
+
+
+def delete_row(change: Change, state: State) -> None:
+    image_id = state.image_id
+    outbox.owe_locations(change, image_id)
+    gone = {"of_image": image_id, "deleted": True, "deleted_at": change.now, "updated_at": change.now}
     for statement in _DROP_ALL:
         change.db.execute(statement, gone)
     change.db.execute(_DROP_LOCATIONS, {**gone, "status": "deleted"})
     change.update(state, {"status": ImageStatus.DELETED.value, "deleted": True, "deleted_at": change.now})
-    change.tell("image.delete", seen.image_id)
+    change.tell("image.delete", image_id)
 
 
 def add_tag(change: Change, image_id: str, tag: str, quota: int) -> None:
@@ -134,6 +139,26 @@ def remove_tag(change: Change, image_id: str, tag: str) -> None:
         raise NotFound(f"Image {image_id} has no tag {tag}.")
     change.next_revision(state)
     change.tell("image.update", image_id)
+
+
+def drop_locations(change: Change, image_id: str, urls: Collection[str]) -> None:
+    """These copies are the image's no more, and their bytes are owed to the outbox."""
+    outbox.owe_locations(change, image_id, urls)
+    gone = {"of_image": image_id, "deleted": True, "deleted_at": change.now, "updated_at": change.now}
+    for url in urls:
+        change.db.execute(_DROP_LOCATION, {**gone, "status": "deleted", "url": url})
+
+
+def merge_properties(change: Change, image_id: str, wanted: Mapping[str, str], dropped: Collection[str] = ()) -> None:
+    """Sets some properties and drops others; the rest stay as they are."""
+    rows = {row[0]: row for row in change.db.execute(_PROPERTIES, {"image_id": image_id})}
+    kept = {name: value for name, value, deleted in rows.values() if not deleted and name not in dropped}
+    _replace_properties(change, image_id, {**kept, **wanted})
+
+
+def property_of(change: Change, image_id: str, name: str) -> str | None:
+    rows = change.db.execute(_PROPERTIES, {"image_id": image_id})
+    return next((value for found, value, deleted in rows if found == name and not deleted), None)
 
 
 def bytes_stored(db: sa.Connection, owner: str | None) -> int:

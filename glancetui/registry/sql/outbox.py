@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,8 +42,8 @@ _POSTPONE = (
 )
 
 
-def owe_locations(change: Change, image_id: str) -> None:
-    """An entry for each live location of the image."""
+def owe_locations(change: Change, image_id: str, urls: Collection[str] | None = None) -> None:
+    """An entry for each live location of the image, or only for those at `urls`."""
     rows = [
         {
             "kind": DELETE_OBJECT,
@@ -55,6 +55,7 @@ def owe_locations(change: Change, image_id: str) -> None:
             "created_at": change.moment,
         }
         for url, meta_data in change.db.execute(_OWED, {"image_id": image_id})
+        if urls is None or url in urls
     ]
     if rows:
         change.db.execute(_ADD, rows)

@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from glancetui.errors import NotFound, RegistryUnavailable
-from glancetui.model import Image, Member, Viewer
+from glancetui.model import Image, ImageStatus, Member, Viewer
 from glancetui.registry.interface import (
     Actor,
     Event,
@@ -22,7 +22,8 @@ from glancetui.registry.interface import (
     Published,
     Seen,
 )
-from glancetui.registry.sql import events, images, leases, members, outbox, uploads
+from glancetui.registry.jobs import Facts, Job, NewJob, Progress, Task, TaskQuery
+from glancetui.registry.sql import events, images, jobs, leases, members, outbox, tasks, uploads
 from glancetui.registry.sql.change import Change
 from glancetui.registry.sql.database import Clock, Database, Result, utc_now
 from glancetui.registry.sql.documents import decode_image
@@ -94,7 +95,9 @@ class SqlRegistry(SqlMetadefs):
     # -- bytes ---------------------------------------------------------------------------------------------------------
 
     def begin_upload(self, seen: Seen, store: str, object_id: str, owner: str, lease: float, actor: Actor) -> Intent:
-        return self._change(actor, lambda change: uploads.begin(change, seen, store, object_id, owner, lease))
+        return self._change(
+            actor, lambda change: uploads.begin(change, seen, store, object_id, owner, lease, ImageStatus.SAVING)
+        )
 
     def renew_intent(self, intent: Intent, lease: float) -> Intent:
         return self._database.write(lambda db: uploads.renew(db, intent, lease, self._clock()))
@@ -119,6 +122,86 @@ class SqlRegistry(SqlMetadefs):
 
     def knows_object(self, store: str, object_id: str, url: str) -> bool:
         return self._database.view(lambda db: uploads.knows_object(db, store, object_id, url))
+
+    # -- staging and jobs ----------------------------------------------------------------------------------------------
+
+    def begin_stage(self, seen: Seen, store: str, object_id: str, owner: str, lease: float, actor: Actor) -> Intent:
+        return self._change(
+            actor, lambda change: uploads.begin(change, seen, store, object_id, owner, lease, ImageStatus.UPLOADING)
+        )
+
+    def finish_stage(self, intent: Intent, size: int, host: str | None, actor: Actor) -> Image:
+        return self._change(actor, lambda change: uploads.finish_stage(change, intent, size, host))
+
+    def begin_import(self, seen: Seen, job: NewJob, actor: Actor) -> Job:
+        return self._change(actor, lambda change: jobs.begin_import(change, seen, job))
+
+    def claim_job(self, owner: str, site: str, lease: float, now: datetime) -> Job | None:
+        if not self._database.read(
+            lambda db: jobs.any_due(db, site, lease, now)
+        ):  # idle workers must not queue with the writers
+            return None
+        return self._change(_NOBODY, lambda change: jobs.claim(change, owner, site, lease, now))
+
+    def running_jobs(self, limit: int) -> Sequence[Job]:
+        return self._database.read(lambda db: jobs.running(db, limit))
+
+    def take_over_job(self, job: Job, owner: str, lease: float) -> Job:
+        return self._change(job.actor(), lambda change: jobs.take_over(change, job, owner, lease))
+
+    def renew_job(self, job: Job, lease: float, progress: Progress) -> Job:
+        return self._change(job.actor(), lambda change: jobs.renew(change, job, lease, progress))
+
+    def release_job(self, job: Job) -> None:
+        self._change(job.actor(), lambda change: jobs.release(change, job))
+
+    def job(self, job_id: str) -> Job:
+        return self._database.read(lambda db: jobs.one(db, job_id))
+
+    def live_job_of(self, image_id: str) -> Job | None:
+        return self._database.read(lambda db: jobs.live_of(db, image_id))
+
+    def begin_copy(self, job: Job, store: str, object_id: str, owner: str, lease: float) -> Intent:
+        return self._change(job.actor(), lambda change: jobs.begin_copy(change, job, store, object_id, owner, lease))
+
+    def intents_of_job(self, job_id: str) -> Sequence[Intent]:
+        return self._database.read(lambda db: uploads.of_job(db, job_id))
+
+    def add_copy(self, job: Job, intent: Intent, published: Published, facts: Facts | None, *, activate: bool) -> Job:
+        return self._change(
+            job.actor(), lambda change: jobs.add_copy(change, job, intent, published, facts, activate=activate)
+        )
+
+    def note_failed_store(self, job: Job, store: str) -> Job:
+        return self._change(job.actor(), lambda change: jobs.note_failed_store(change, job, store))
+
+    def finish_job(self, job: Job, message: str, kept_until: datetime) -> None:
+        self._change(job.actor(), lambda change: jobs.finish(change, job, message, kept_until))
+
+    def fail_job(self, job: Job, code: str, reason: str, *, back_to: str, message: str, kept_until: datetime) -> None:
+        self._change(job.actor(), lambda change: jobs.fail(change, job, code, reason, back_to, message, kept_until))
+
+    def stranded_imports(self, before: datetime, limit: int) -> Sequence[Image]:
+        return self._database.read(lambda db: jobs.stranded(db, before, limit))
+
+    def give_up_import(self, seen: Seen, reason: str, actor: Actor) -> None:
+        self._change(actor, lambda change: jobs.give_up(change, seen, reason))
+
+    # -- tasks ---------------------------------------------------------------------------------------------------------
+
+    def tasks(self, query: TaskQuery) -> Sequence[Task]:
+        return self._database.view(lambda db: tasks.page(db, query))
+
+    def task(self, task_id: str, owner: str | None) -> Task:
+        return self._database.read(lambda db: tasks.one(db, task_id, owner))
+
+    def tasks_of_image(self, image_id: str, limit: int) -> Sequence[Task]:
+        return self._database.read(lambda db: tasks.of_image(db, image_id, limit))
+
+    def forget_expired_tasks(self, now: datetime, limit: int) -> int:
+        if not self._database.read(lambda db: tasks.any_expired(db, now)):
+            return 0
+        return self._database.write(lambda db: tasks.forget_expired(db, now, limit))
 
     # -- outbox --------------------------------------------------------------------------------------------------------
 
@@ -175,4 +258,5 @@ class SqlRegistry(SqlMetadefs):
         self._database.close()
 
 
+_NOBODY = Actor()
 _ROUND_TRIP = sa.text("SELECT version_num FROM gt_alembic_version")

@@ -15,7 +15,7 @@ from glancetui.errors import ConfigError
 from glancetui.registry.sql.database import Database, utc_now
 from glancetui.registry.sql.ddl import GLANCES_VERSIONS, drop_index, drop_table, indexes_of_ours, set_version, told
 from glancetui.registry.sql.state import GLANCES_HEAD, VERSION_TABLE, Kind, State, look
-from glancetui.registry.sql.tables import gt_intents, gt_leases, gt_outbox, gt_tombstones
+from glancetui.registry.sql.tables import gt_intents, gt_jobs, gt_leases, gt_outbox, gt_tombstones
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     tombstones: int = 0
     uploads: int = 0  # begun and neither finished nor undone
     removals: int = 0  # objects of deleted images that are still in their stores
+    imports: int = 0  # begun and neither finished nor failed
     workers: tuple[str, ...] = ()  # that gave a sign of life lately
 
 
@@ -62,6 +63,7 @@ def _release(db: sa.Connection, *, run: bool) -> Release:
         "tombstones": _count(db, state, gt_tombstones),
         "uploads": _count(db, state, gt_intents),
         "removals": _count(db, state, gt_outbox),
+        "imports": _count(db, state, gt_jobs, gt_jobs.c.state.in_(["pending", "running"])),
     }
     workers = _workers(db, state)
     statements = told(db, lambda: _remove(db, state), run=run)
@@ -75,11 +77,11 @@ def refuse_undone(planned: Release) -> None:
             f"The service works on this database ({', '.join(planned.workers)}). Stop every `glancetui serve` and try "
             "again in a minute; if none runs any more, say --force."
         )
-    if planned.uploads or planned.removals:
+    if planned.uploads or planned.removals or planned.imports:
         raise ConfigError(
-            f"The service has left work undone: {planned.uploads} uploads to undo and {planned.removals} objects of "
-            "deleted images to remove. Run `glancetui serve` until it is done, or say --force: the objects then stay "
-            "in their stores, and images stay in saving."
+            f"The service has left work undone: {planned.uploads} uploads to undo, {planned.imports} imports to end, "
+            f"{planned.removals} objects of deleted images to remove. Run `glancetui serve` until it is done, or say "
+            "--force: the objects then stay in their stores, and images stay in saving or importing."
         )
 
 
@@ -96,10 +98,10 @@ def _remove(db: sa.Connection, state: State) -> None:
             drop_table(db, name)
 
 
-def _count(db: sa.Connection, state: State, table: sa.Table) -> int:
+def _count(db: sa.Connection, state: State, table: sa.Table, *conditions: sa.ColumnElement[bool]) -> int:
     if table.name not in state.tables:
         return 0
-    return db.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+    return db.execute(sa.select(sa.func.count()).select_from(table).where(*conditions)).scalar_one()
 
 
 def _workers(db: sa.Connection, state: State) -> tuple[str, ...]:

@@ -41,6 +41,15 @@ def _prose(_type: Prose, _compiler: TypeCompiler, **_options: Any) -> str:
     return "TEXT CHARACTER SET utf8mb4"
 
 
+class LongProse(sa.Text):
+    """As Prose, of more than the 64 KiB that a TEXT of MySQL holds."""
+
+
+@compiles(LongProse, "mysql")
+def _long_prose(_type: LongProse, _compiler: TypeCompiler, **_options: Any) -> str:
+    return "MEDIUMTEXT CHARACTER SET utf8mb4"
+
+
 #: What a page can be sorted by. Each has an index behind an owner and behind a visibility.
 SORT_KEYS = ("name", "status", "container_format", "disk_format", "size", "id", "created_at", "updated_at")
 
@@ -327,6 +336,7 @@ gt_intents = sa.Table(
     sa.Column("fence", sa.Integer, nullable=False),
     sa.Column("expires_at", Moment, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
+    sa.Column("job_id", sa.String(36)),
     sa.Index("ix_gt_intents_image_id", "image_id"),
     sa.Index("ix_gt_intents_owner", "owner"),
     sa.Index("ix_gt_intents_expires_at", "expires_at"),
@@ -411,6 +421,33 @@ gt_tombstones = sa.Table(
     metadata,
     sa.Column("image_id", sa.String(36), primary_key=True, nullable=False),
     sa.Column("purged_at", Moment, nullable=False),
+    **ON_MYSQL,
+)
+
+gt_jobs = sa.Table(
+    "gt_jobs",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True, nullable=False),  # the task's as well
+    sa.Column("image_id", sa.String(36), nullable=False),
+    sa.Column("state", sa.String(30), nullable=False),
+    sa.Column("owner", sa.String(255)),  # null: free
+    sa.Column("fence", sa.Integer, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),  # of the lease; of a free job: since when it is free
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("site", sa.String(255)),
+    sa.Column("spec", LongProse, nullable=False),
+    sa.Column("progress", LongProse, nullable=False),
+    sa.Column("copies", LongProse, nullable=False),
+    sa.Column("failed_stores", LongProse, nullable=False),
+    sa.Column("project", sa.String(255)),
+    sa.Column("user_id", sa.String(255)),
+    sa.Column("request_id", sa.String(255)),
+    sa.Column("error_code", sa.String(64)),
+    sa.Column("error", Prose),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("updated_at", Moment, nullable=False),
+    sa.Index("ix_gt_jobs_state_expires_at", "state", "expires_at"),
+    sa.Index("ix_gt_jobs_image_id", "image_id"),
     **ON_MYSQL,
 )
 

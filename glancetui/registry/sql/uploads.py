@@ -15,14 +15,21 @@ import sqlalchemy as sa
 from glancetui.errors import Conflict, Gone, LimitExceeded, RegistryUnavailable, Stale
 from glancetui.model import Image, ImageStatus
 from glancetui.registry.interface import Intent, Published, Seen
-from glancetui.registry.sql.change import Change
+from glancetui.registry.sql.change import Change, State
 from glancetui.registry.sql.documents import decode_images, document, joined
 from glancetui.registry.sql.expressions import live, same_text, walk_index
-from glancetui.registry.sql.images import NO_BYTES, bytes_stored
+from glancetui.registry.sql.images import NO_BYTES, bytes_stored, merge_properties
 from glancetui.registry.sql.tables import gt_images, gt_intents, gt_outbox, image_locations, images
 
 _COLUMNS = tuple(gt_intents.c[name] for name in Intent.__struct_fields__)
+STAGE_HOST = "os_glance_stage_host"  # the property that names the node with the staged data, as in Glance
+_TAKING = frozenset({ImageStatus.SAVING, ImageStatus.UPLOADING})  # what an attempt to send data made of the image
 _ADD = sa.insert(gt_intents)
+_RECEIVING = (
+    sa.select(gt_intents.c.id)
+    .where(gt_intents.c.image_id == sa.bindparam("image"), gt_intents.c.job_id.is_(None))
+    .limit(1)
+)
 _SAME = (
     (gt_intents.c.id == sa.bindparam("intent"))
     & (gt_intents.c.fence == sa.bindparam("seen_fence"))
@@ -42,6 +49,7 @@ _EXPIRED = (
     .limit(sa.bindparam("most"))
 )
 _OF_OWNER = sa.select(*_COLUMNS).where(gt_intents.c.owner == sa.bindparam("whose")).order_by(gt_intents.c.id)
+_OF_JOB = sa.select(*_COLUMNS).where(gt_intents.c.job_id == sa.bindparam("job")).order_by(gt_intents.c.id)
 _ADD_LOCATION = sa.insert(image_locations)
 _OF_OBJECT = (
     sa.select(gt_intents.c.id)
@@ -58,17 +66,20 @@ _LOCATION_OF_URL = (
     .limit(1)
 )
 _OWED = sa.select(gt_outbox.c.id).where(gt_outbox.c.url == sa.bindparam("url")).limit(1)
-_VISIBILITIES: list[sa.ColumnElement[str]] = [
+VISIBILITIES: list[sa.ColumnElement[str]] = [
     sa.literal_column(f"'{kind}'") for kind in ("private", "shared", "public", "community")
 ]
 _STUCK = walk_index(
     sa.select(images.c.id)
     .where(
-        images.c.visibility.in_(_VISIBILITIES),
+        images.c.visibility.in_(VISIBILITIES),
         images.c.deleted == sa.false(),
         images.c.os_hidden.in_([sa.false(), sa.true()]),
         images.c.status == sa.literal_column("'saving'"),
-        ~sa.select(gt_intents.c.id).where(gt_intents.c.image_id == images.c.id).correlate(images).exists(),
+        ~sa.select(gt_intents.c.id)
+        .where(gt_intents.c.image_id == images.c.id, gt_intents.c.job_id.is_(None))
+        .correlate(images)
+        .exists(),
     )
     .limit(sa.bindparam("most")),
     images,
@@ -79,23 +90,34 @@ _STUCK_IMAGES = sa.select(document()).select_from(
 )
 
 
-def begin(change: Change, seen: Seen, store: str, object_id: str, owner: str, lease: float) -> Intent:
+def begin(
+    change: Change, seen: Seen, store: str, object_id: str, owner: str, lease: float, status: ImageStatus
+) -> Intent:
+    """The image goes from queued to `status`: saving, or uploading where the data are staged."""
     state = change.unchanged(seen)
     if state.status != ImageStatus.QUEUED:
         raise Conflict(f"Image {seen.image_id} is {state.status}; only a queued image takes data.")
-    change.update(state, {"status": ImageStatus.SAVING.value})
+    change.update(state, {"status": status.value})
+    change.tell("image.update", seen.image_id)
+    return intend(change, seen.image_id, store, object_id, owner, lease)
+
+
+def intend(
+    change: Change, image_id: str, store: str, object_id: str, owner: str, lease: float, job_id: str | None = None
+) -> Intent:
+    """An intent, and nothing else."""
     row: dict[str, object] = {
-        "image_id": seen.image_id,
+        "image_id": image_id,
         "store": store,
         "object_id": object_id,
         "owner": owner,
         "fence": 1,
         "expires_at": change.moment + timedelta(seconds=lease),
+        "job_id": job_id,
     }
     added = change.db.execute(_ADD, {**row, "created_at": change.moment}).inserted_primary_key
     if added is None:
         raise RegistryUnavailable("The database gave the upload's intent no number. Check the database.")
-    change.tell("image.update", seen.image_id)
     return msgspec.convert({**row, "id": added[0]}, Intent)
 
 
@@ -106,14 +128,36 @@ def renew(db: sa.Connection, intent: Intent, lease: float, now: datetime) -> Int
 
 
 def publish(change: Change, intent: Intent, published: Published) -> Image:
-    _check_held(change.db, intent)
-    state = change.state(intent.image_id)
-    if state is None or state.deleted or state.status in {ImageStatus.DELETED, ImageStatus.PENDING_DELETE}:
-        raise Gone(f"Image {intent.image_id} was deleted while its data came in.")
+    check_held(change.db, intent)
+    state = present(change, intent.image_id)
     if state.status != ImageStatus.SAVING:
         raise Conflict(
             f"Image {intent.image_id} is {state.status}, no longer saving; the data that came in are dropped."
         )
+    add_location(change, intent, published)
+    found = {name: getattr(published, name) for name in NO_BYTES}
+    change.update(state, {**found, "status": ImageStatus.ACTIVE.value})
+    change.keep_reason(intent.image_id, None)
+    change.tell("image.upload", intent.image_id)
+    image = change.image(intent.image_id)
+    check_quota(change, image, published)
+    return image
+
+
+def check_quota(change: Change, image: Image, published: Published) -> None:
+    """In the transaction that publishes, and alone: no other copy of the owner's images can come between."""
+    if published.quota is None:
+        return
+    change.alone(f"quota of {image.owner}")
+    if (stored := bytes_stored(change.db, image.owner)) > published.quota:
+        raise LimitExceeded(
+            f"With this image the project would have {stored} bytes stored; {published.quota} are allowed. "
+            "Delete other images or ask the operator for more."
+        )
+
+
+def add_location(change: Change, intent: Intent, published: Published) -> None:
+    """The object of the intent becomes a location of its image; the intent has done its duty."""
     change.db.execute(
         _ADD_LOCATION,
         {
@@ -126,33 +170,43 @@ def publish(change: Change, intent: Intent, published: Published) -> Image:
             "deleted": False,
         },
     )
-    found = {name: getattr(published, name) for name in NO_BYTES}
-    change.update(state, {**found, "status": ImageStatus.ACTIVE.value})
+    _clear(change.db, intent)
+
+
+def finish_stage(change: Change, intent: Intent, size: int, host: str | None) -> Image:
+    check_held(change.db, intent)
+    state = present(change, intent.image_id)
+    if state.status != ImageStatus.UPLOADING:
+        raise Conflict(f"Image {intent.image_id} is {state.status}, no longer uploading; the data are dropped.")
+    change.update(state, {"size": size})
+    if host is not None:
+        merge_properties(change, intent.image_id, {STAGE_HOST: host})
     change.keep_reason(intent.image_id, None)
     _clear(change.db, intent)
-    change.tell("image.upload", intent.image_id)
-    image = change.image(intent.image_id)
-    if published.quota is not None:
-        _check_quota(change, image, published.quota)
-    return image
+    change.tell("image.stage", intent.image_id)
+    return change.image(intent.image_id)
 
 
-def _check_quota(change: Change, image: Image, quota: int) -> None:
-    """In the transaction that publishes, and alone: no other upload of the owner can come between."""
-    change.alone(f"quota of {image.owner}")
-    if (stored := bytes_stored(change.db, image.owner)) > quota:
-        raise LimitExceeded(
-            f"With this image the project would have {stored} bytes stored; {quota} are allowed. "
-            "Delete other images or ask the operator for more."
-        )
+def present(change: Change, image_id: str) -> State:
+    """Raises Gone if the image was deleted."""
+    state = change.state(image_id)
+    if state is None or state.deleted or state.status in {ImageStatus.DELETED, ImageStatus.PENDING_DELETE}:
+        raise Gone(f"Image {image_id} was deleted while its data came in.")
+    return state
+
+
+def receives_data(db: sa.Connection, image_id: str) -> bool:
+    """Whether a client is sending the image's data just now."""
+    return db.execute(_RECEIVING, {"image": image_id}).fetchone() is not None
 
 
 def abandon(change: Change, intent: Intent, reason: str) -> None:
     if change.db.execute(_PRESENT, {"intent": intent.id}).fetchone() is None:
         return
-    _check_held(change.db, intent)
+    check_held(change.db, intent)
     state = change.state(intent.image_id)
-    if state is not None and not state.deleted and state.status == ImageStatus.SAVING:
+    # A job's copy is not the image's fate: what becomes of the image is said when the job ends.
+    if intent.job_id is None and state is not None and not state.deleted and state.status in _TAKING:
         change.update(state, {**NO_BYTES, "status": ImageStatus.QUEUED.value})
         change.keep_reason(intent.image_id, reason)
         change.tell("image.update", intent.image_id)
@@ -178,6 +232,10 @@ def of_owner(db: sa.Connection, owner: str) -> Sequence[Intent]:
     return [Intent(**row._mapping) for row in db.execute(_OF_OWNER, {"whose": owner})]
 
 
+def of_job(db: sa.Connection, job_id: str) -> Sequence[Intent]:
+    return [Intent(**row._mapping) for row in db.execute(_OF_JOB, {"job": job_id})]
+
+
 def stuck(db: sa.Connection, limit: int) -> Sequence[Image]:
     rows = db.execute(_STUCK_IMAGES, {"most": limit})
     return decode_images(joined(rows.fetchall()))
@@ -193,7 +251,7 @@ def _named(intent: Intent) -> dict[str, object]:
     return {"intent": intent.id, "seen_fence": intent.fence, "seen_owner": intent.owner}
 
 
-def _check_held(db: sa.Connection, intent: Intent) -> None:
+def check_held(db: sa.Connection, intent: Intent) -> None:
     if db.execute(_HELD, _named(intent)).fetchone() is None:
         raise _stale(intent)
 

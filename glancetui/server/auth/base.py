@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from glancetui.errors import Unauthenticated
 from glancetui.model import Caller
+from glancetui.server.auth.catalog import Catalog
 
 T = TypeVar("T")
 
@@ -25,6 +26,9 @@ class Authenticator(Protocol):
 
     async def caller(self, request: Request, request_id: str) -> Caller:
         """Who sent this request. Raises Unauthenticated; Forbidden; Unavailable where it cannot be found out now."""
+
+    def catalog(self, request: Request) -> Catalog:
+        """Where other services are, as the caller's token tells. May wait for Keystone. Raises Unavailable."""
 
 
 class Admission:

@@ -22,6 +22,7 @@ from glancetui.config.settings import ServerSettings
 from glancetui.errors import ConfigError, Forbidden
 from glancetui.model import Caller
 from glancetui.server.auth.base import Admission, IsAdmin, Memory
+from glancetui.server.auth.catalog import Catalog
 from glancetui.server.auth.headers import names
 from glancetui.server.bridge import in_slow_thread, in_thread
 
@@ -72,6 +73,10 @@ class BasicAuthentication:
         if known is None:
             raise Forbidden(f"User {name} is in no project. The operator adds it to the identity file.")
         return self._admission.admit(known, request_id)
+
+    def catalog(self, request: Request) -> Catalog:  # noqa: ARG002 - as the others have it
+        """Nobody tells of other services here."""
+        return Catalog(())
 
     async def _is_right(self, request: Request, name: str, password: bytes) -> bool:
         key = self._answers.name(name.encode(), password)

@@ -12,6 +12,7 @@ from glancetui.config.settings import ServerSettings
 from glancetui.errors import ConfigError, Unauthenticated
 from glancetui.model import Caller
 from glancetui.server.auth.base import Admission, IsAdmin
+from glancetui.server.auth.catalog import Catalog
 from glancetui.server.peers import is_local_socket
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -32,6 +33,9 @@ class HeaderAuthentication:
         if headers.get("x-identity-status", "").lower() != "confirmed":
             return self._admission.unknown("The proxy has not confirmed who you are. Log in there first.", request_id)
         return self._admission.admit(caller_of_headers(headers), request_id)
+
+    def catalog(self, request: Request) -> Catalog:
+        return Catalog.of_header(request.headers.get("x-service-catalog"))
 
     def _is_trusted(self, scope: Scope) -> bool:
         if is_local_socket(scope):

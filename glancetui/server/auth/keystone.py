@@ -17,6 +17,7 @@ from glancetui.config.settings import ServerSettings
 from glancetui.errors import ConfigError, Unavailable
 from glancetui.model import Caller
 from glancetui.server.auth.base import Admission, IsAdmin, Memory
+from glancetui.server.auth.catalog import Catalog
 from glancetui.server.bridge import in_slow_thread
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,9 @@ class KeystoneAuthentication:
             return self._admission.unknown("The token is not valid or has expired. Get a new one.", request_id)
         return self._admission.admit(caller_of_token(found, service_roles if trusted else frozenset()), request_id)
 
+    def catalog(self, request: Request) -> Catalog:
+        return Catalog(self._keystone.catalog(request.headers.get("x-auth-token", "")))
+
     async def _token(self, request: Request, token: str, *, allow_expired: bool) -> Token | None:
         """None for a token that Keystone does not know. Raises Unavailable."""
         if not token or len(token) > LONGEST_TOKEN or not token.isascii():
@@ -156,6 +160,22 @@ class Keystone:
             )
             raise Unavailable(DOWN)
         return decode(response.content)
+
+    def catalog(self, token: str) -> list[Any]:  # Any: JSON
+        """The catalogue that belongs to a caller's token. Raises Unavailable."""
+        try:
+            response = self._session.get(
+                f"{self.url}/auth/catalog",
+                headers={"X-Auth-Token": token, "Accept": "application/json"},
+                authenticated=False,
+                raise_exc=False,
+                connect_retries=1,
+                log=False,  # it would hold tokens
+            )
+            entries = response.json().get("catalog") if response.status_code == 200 else None
+        except (exceptions.ClientException, ValueError, AttributeError) as error:
+            raise Unavailable(DOWN) from error
+        return entries if isinstance(entries, list) else []
 
 
 def decode(body: bytes) -> Token:

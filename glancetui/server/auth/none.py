@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from glancetui.errors import Forbidden
 from glancetui.model import Caller
+from glancetui.server.auth.catalog import Catalog
 from glancetui.server.peers import is_local_socket
 
 ADMINISTRATOR = Caller(roles=frozenset({"admin", "member", "reader"}), is_admin=True)
@@ -30,6 +31,10 @@ class NoAuthentication:
         if not is_local_socket(request.scope) and not is_loopback_name(host):
             raise Forbidden("This service has no authentication, so it answers only to its loopback names: localhost.")
         return msgspec.structs.replace(ADMINISTRATOR, request_id=request_id)
+
+    def catalog(self, request: Request) -> Catalog:  # noqa: ARG002 - as the others have it
+        """Nobody tells of other services here."""
+        return Catalog(())
 
 
 def is_loopback_name(host: bytes | None) -> bool:

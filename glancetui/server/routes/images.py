@@ -12,7 +12,8 @@ from glancetui.images.access import viewer_of
 from glancetui.images.patch import Dialect, read_patch
 from glancetui.model import Caller
 from glancetui.server import wire
-from glancetui.server.bridge import in_thread
+from glancetui.server.bridge import in_slow_thread, in_thread
+from glancetui.server.elsewhere import pass_on
 from glancetui.server.json_body import json_body, json_object, no_body
 from glancetui.server.listing import read_listing
 from glancetui.server.routes.answers import json_answer, nothing
@@ -99,9 +100,12 @@ async def patch_image(request: Request) -> Response:
 async def delete_image(request: Request) -> Response:
     """DELETE /v2/images/{image_id}"""
     await no_body(request)
-    service, caller = service_of(request), caller_of(request)
+    service, caller, image_id = service_of(request), caller_of(request), request.path_params["image_id"]
     condition = if_match(request, view_for(request, caller))
-    await in_thread(request, service.images.delete, caller, request.path_params["image_id"], condition)
+    elsewhere = await in_thread(request, service.imports.host_of_staged, caller, image_id)
+    if elsewhere is not None:
+        return await in_slow_thread(request, pass_on, request, elsewhere, None)
+    await in_thread(request, service.imports.delete, caller, image_id, condition)
     service.housekeeping.wake()  # the bytes are removed now and not at the next round
     return nothing()
 

@@ -19,4 +19,7 @@ async def show_schema(request: Request) -> Response:
     return json_answer(request, wire.encode(document), tagged=True)
 
 
-ROUTES = tuple(Route("GET", f"/v2/schemas/{name}", show_schema) for name in ("image", "images", "member", "members"))
+ROUTES = tuple(
+    Route("GET", f"/v2/schemas/{name}", show_schema)
+    for name in ("image", "images", "member", "members", "task", "tasks")
+)

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from glancetui.model import Viewer
-from glancetui.registry.actor import Actor
 from glancetui.registry.metadefs import (
     Association,
     ItemKind,
@@ -32,6 +31,7 @@ from glancetui.registry.sql.change import Change
 from glancetui.registry.sql.database import Database
 from glancetui.registry.sql.metadefs import associations, items, loading, namespaces
 from glancetui.registry.sql.tables import metadef_namespaces
+from glancetui.registry.values import Actor
 
 Result = TypeVar("Result")
 

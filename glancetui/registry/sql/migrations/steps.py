@@ -42,6 +42,18 @@ def _indexes(table: str) -> set[str | None]:
         return set()
 
 
+def add_column(table: str, column: sa.Column[Any]) -> None:
+    if column.name not in _columns(table):
+        op.add_column(table, column)
+
+
+def _columns(table: str) -> set[str]:
+    try:
+        return {each["name"] for each in sa.inspect(op.get_bind()).get_columns(table)}
+    except sa.exc.NoSuchTableError:  # a dry run makes none
+        return set()
+
+
 def add_row(table: str, name: str, **values: object) -> None:
     """A row with that `name`, unless there is one."""
     columns = {"name": name, **values}

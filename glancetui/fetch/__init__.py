@@ -1,0 +1,1 @@
+"""The one way in which the service opens an address that a user has named."""
