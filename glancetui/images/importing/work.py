@@ -8,6 +8,7 @@ must succeed), and only when staged data and work files are gone is the job over
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
@@ -48,6 +49,8 @@ from glancetui.stores.driver import Driver
 
 log = logging.getLogger(__name__)
 
+UNDOING_SECONDS = 3.0
+NAP = 0.05
 MOST_ATTEMPTS = 5  # workers that may die over one job before it counts as the job's fault
 CODES: Sequence[tuple[type[GlancetuiError], str]] = (  # the first that fits; stable, as programs may compare them
     (UnsupportedMedia, "unsupported-content"),
@@ -116,7 +119,7 @@ class ImportWork:
         if job.attempts > MOST_ATTEMPTS:
             raise JobFailed("workers-died", f"{job.attempts - 1} workers died over this import. Ask the operator why.")
         self._staging.remove_work(job)  # of earlier attempts
-        self._undo_copies_of_the_dead(job)
+        self._clear_earlier_copies(running)
         try:
             image = self._registry.image(job.image_id, EVERYTHING)
         except NotFound as error:
@@ -129,8 +132,18 @@ class ImportWork:
         if not running.job.copies:
             raise JobFailed("no-store", f"No store took image {image.id}. The reasons are in the service's log.")
 
+    def _clear_earlier_copies(self, running: Running) -> None:
+        """So that the copy begun anew can have the image's own id for its name.
+
+        What recovery has in hand already is waited for a moment; whatever remains then, recovery undoes in time.
+        """
+        deadline = time.monotonic() + UNDOING_SECONDS
+        while self._registry.intents_of_job(running.job.id) and time.monotonic() < deadline:
+            running.check()
+            self._undo_copies_of_the_dead(running.job)
+            time.sleep(NAP)
+
     def _undo_copies_of_the_dead(self, job: Job) -> None:
-        """So that the copy begun anew can have the image's own id for its name. Recovery undoes all others in time."""
         for intent in self._registry.intents_of_job(job.id):
             if not surely_dead(intent.owner, self._worker):
                 continue
