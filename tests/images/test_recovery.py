@@ -20,6 +20,7 @@ from glancetui.images.worker import Worker, this_worker
 from glancetui.model import Image, ImageLocation
 from glancetui.registry.interface import Actor, Intent, Published, Seen
 from tests.images.data_path import ALL_SEEING, OWNER, Body, House, dead, house, noise
+from tests.images.losing import lose_answers
 
 ACTOR = Actor()
 DAY = timedelta(days=1)
@@ -188,21 +189,6 @@ def age_lease(home: House) -> None:
         held.renewed_at -= 1000
 
 
-def lose_answers(home: House, name: str, *, times: int, done: bool) -> None:
-    """So many calls of the registry end in a broken connection, after they were done or before."""
-    real, left = getattr(home.registry, name), [times]
-
-    def lost(*arguments: Any) -> Any:
-        if left[0] == 0:
-            return real(*arguments)
-        left[0] -= 1
-        if done:
-            real(*arguments)
-        raise RegistryUnavailable("the connection broke")
-
-    setattr(home.registry, name, lost)
-
-
 @pytest.mark.parametrize("done", [True, False], ids=["after it was done", "before"])
 def test_a_publication_whose_answer_got_lost_is_asked_after(home: House, done: bool) -> None:
     """The sender hears of success once, however often the step has to be tried."""
@@ -234,9 +220,9 @@ def test_a_publication_whose_fate_stays_unknown_keeps_its_bytes(tmp_path: Path) 
         publish, show = home.registry.publish_upload, home.registry.image
 
         def last(*arguments: Any) -> None:
-            publish(*arguments)
-            for name in ("publish_upload", "image", "renew_intent"):
+            for name in ("renew_intent", "publish_upload", "image"):  # first, or a renewal could see what is published
                 lose_answers(home, name, times=1000, done=False)
+            publish(*arguments)
             raise RegistryUnavailable("the connection broke")
 
         home.registry.publish_upload = last  # type: ignore[method-assign,assignment]

@@ -8,6 +8,7 @@ from pathlib import Path
 from glancetui.config.settings import DatabaseSettings
 from glancetui.model import Image, ImageLocation, Viewer
 from glancetui.registry.interface import Actor, Intent, NewImage, Published, Seen
+from glancetui.registry.jobs import ImportSpec, NewJob
 from glancetui.registry.sql import SqlRegistry
 
 ACTOR = Actor(project="p", user="u", request_id="r")
@@ -33,6 +34,14 @@ def made(registry: SqlRegistry, **fields: object) -> Image:
 
 def begun(registry: SqlRegistry, image: Image, owner: str = "worker-1", lease: float = 60) -> Intent:
     return registry.begin_upload(seen(image), "file", image.id, owner, lease, ACTOR)
+
+
+def new_job(*stores: str, owner: str | None = "w1", site: str | None = None, **spec: object) -> NewJob:
+    fields = {"method": "web-download", "stores": stores or ("a",), "uri": "http://x/"} | spec
+    return NewJob(
+        id=str(uuid.uuid4()), spec=ImportSpec(**fields), task_input='{"a":1}', task_owner="p", owner=owner, site=site,
+        lease=60,
+    )  # fmt: skip
 
 
 def published(image_id: str, size: int = 5, quota: int | None = None) -> Published:

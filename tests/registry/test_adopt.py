@@ -15,7 +15,7 @@ from glancetui.errors import ConfigError
 from glancetui.registry.sql import SqlRegistry, adopt, open_registry, release, schema
 from glancetui.registry.sql.database import Database, utc_now
 from glancetui.registry.sql.state import GLANCES_HEAD, HEAD, REVISIONS, Kind, State, look
-from tests.registry.making import ACTOR, active, begun, made, seen
+from tests.registry.making import ACTOR, active, begun, made, new_job, seen
 from tests.registry.places import Place
 
 
@@ -253,12 +253,13 @@ def test_release_waits_for_work_that_only_our_tables_speak_of(place: Place) -> N
     image = active(registry)
     registry.delete_image(seen(image), ACTOR)
     begun(registry, made(registry))
+    registry.begin_import(seen(made(registry)), new_job(), ACTOR)
     registry.acquire_lease("recovery", "worker-7", 60)
     with pytest.raises(ConfigError, match=r"worker-7.*Stop every"):
         released(place)
     registry.release_lease("recovery", "worker-7")
     registry.close()
-    with pytest.raises(ConfigError, match="1 uploads to undo and 1 objects"):
+    with pytest.raises(ConfigError, match="1 uploads to undo, 1 imports to end, 1 objects"):
         released(place)
     assert state(place).kind is Kind.CURRENT
     if place.kind == "sqlite":  # the other kinds' databases are shared by tests

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
-from glancetui.errors import Conflict, Gone, NotFound, Stale
+from glancetui.errors import Conflict, Gone, LimitExceeded, NotFound, Stale
 from glancetui.model import Image, ImageLocation
 from glancetui.registry.interface import ImageChange
-from glancetui.registry.jobs import Facts, ImportSpec, Job, NewJob, Progress, StoreProgress, TaskQuery
+from glancetui.registry.jobs import Facts, Job, Progress, StoreProgress, TaskQuery
 from glancetui.registry.sql import SqlRegistry
 from glancetui.registry.sql.database import utc_now
 from glancetui.registry.values import Published
-from tests.registry.making import ACTOR, ADMIN, active, begun, made, published, seen
+from tests.registry.making import ACTOR, ADMIN, active, begun, made, new_job, published, seen
 
 LOCK, TO, FAILED = "os_glance_import_task", "os_glance_importing_to_stores", "os_glance_failed_import"
 
 
-def new(*stores: str, owner: str | None = "w1", site: str | None = None, **spec: object) -> NewJob:
-    fields = {"method": "web-download", "stores": stores or ("a",), "uri": "http://x/"} | spec
-    return NewJob(
-        id=str(uuid.uuid4()), spec=ImportSpec(**fields), task_input='{"a":1}', task_owner="p", owner=owner, site=site,
-        lease=60,
-    )  # fmt: skip
-
-
 def started(registry: SqlRegistry, *stores: str, **more: object) -> tuple[Image, Job]:
     image = made(registry)
-    return image, registry.begin_import(seen(image), new(*stores, **more), ACTOR)  # type: ignore[arg-type]
+    return image, registry.begin_import(seen(image), new_job(*stores, **more), ACTOR)  # type: ignore[arg-type]
 
 
 def at(image_id: str, store: str) -> Published:
@@ -61,9 +53,9 @@ def test_a_job_locks_its_image_and_is_a_task(registry: SqlRegistry) -> None:
     )
     assert registry.live_job_of(image.id) == job
     with pytest.raises(Conflict):
-        registry.begin_import(seen(after), new(before="importing"), ACTOR)
+        registry.begin_import(seen(after), new_job(before="importing"), ACTOR)
     with pytest.raises(Stale):
-        registry.begin_import(seen(image), new(), ACTOR)
+        registry.begin_import(seen(image), new_job(), ACTOR)
     with pytest.raises(NotFound):
         registry.task(job.id, "somebody else")
 
@@ -73,10 +65,10 @@ def test_data_that_still_come_in_cannot_be_imported(registry: SqlRegistry) -> No
     intent = registry.begin_stage(seen(image), "staging", image.id, "w", 60, ACTOR)
     staging = registry.image(image.id, ADMIN)
     with pytest.raises(Conflict):
-        registry.begin_import(seen(staging), new(method="glance-direct", before="uploading"), ACTOR)
+        registry.begin_import(seen(staging), new_job(method="glance-direct", before="uploading"), ACTOR)
     staged = registry.finish_stage(intent, 9, "http://n1", ACTOR)
     assert (staged.status, staged.size, staged.properties) == ("uploading", 9, {"os_glance_stage_host": "http://n1"})
-    registry.begin_import(seen(staged), new(method="glance-direct", before="uploading"), ACTOR)
+    registry.begin_import(seen(staged), new_job(method="glance-direct", before="uploading"), ACTOR)
 
 
 def test_a_job_that_waits_is_claimed_once_and_one_that_runs_not_before_its_lease_is_over(registry: SqlRegistry) -> None:
@@ -134,7 +126,7 @@ def test_a_failure_owes_the_copies_and_restores_the_image(registry: SqlRegistry)
     assert owed.location.url == f"file:///a/{image.id}"
     task = registry.task(job.id, None)
     assert (task.status, task.message, task.error_code) == ("failure", "a reason", "why")
-    registry.begin_import(seen(after), new(), ACTOR)
+    registry.begin_import(seen(after), new_job(), ACTOR)
 
 
 def test_what_is_active_already_stays_so_whatever_becomes_of_the_job(registry: SqlRegistry) -> None:
@@ -148,7 +140,7 @@ def test_what_is_active_already_stays_so_whatever_becomes_of_the_job(registry: S
 def test_a_failed_copy_takes_back_only_what_it_added(registry: SqlRegistry) -> None:
     image = active(registry)
     spec = {"method": "copy-image", "before": "active"}
-    job = registry.begin_import(seen(image), new("b", "c", **spec), ACTOR)
+    job = registry.begin_import(seen(image), new_job("b", "c", **spec), ACTOR)
     assert registry.image(image.id, ADMIN).status == "active"
     job = copied(registry, job, "b", activate=False)
     registry.fail_job(job, "x", "x", back_to="active", message="", kept_until=soon())
@@ -216,3 +208,34 @@ def test_an_import_without_a_job_is_given_up_once_and_looked_for_by_an_index(reg
     assert (after.status, after.reason) == ("queued", "left")
     with pytest.raises(Stale):
         registry.give_up_import(seen(after), "again", ACTOR)
+
+
+def test_a_copy_that_would_exceed_the_quota_is_not_added(registry: SqlRegistry) -> None:
+    active(registry)
+    image, job = started(registry)
+    intent = registry.begin_copy(job, "a", image.id, "w1", 60)
+    with pytest.raises(LimitExceeded):
+        registry.add_copy(job, intent, structs.replace(at(image.id, "a"), quota=9), None, activate=True)
+    assert registry.image(image.id, ADMIN).status == "importing"
+    assert list(registry.intents_of_job(job.id)) == [intent]
+    registry.add_copy(job, intent, structs.replace(at(image.id, "a"), quota=10), None, activate=True)
+    assert registry.image(image.id, ADMIN).status == "active"
+
+
+def test_a_copy_is_added_once_however_often_it_is_asked_for(registry: SqlRegistry) -> None:
+    image, job = started(registry, "a", "b")
+    intent = registry.begin_copy(job, "a", image.id, "w1", 60)
+    registry.add_copy(job, intent, at(image.id, "a"), None, activate=False)
+    with pytest.raises(Stale):
+        registry.add_copy(job, intent, at(image.id, "a"), None, activate=False)
+    assert len(registry.job(job.id).copies) == len(registry.image(image.id, ADMIN).locations) == 1
+
+
+def test_a_reason_with_characters_that_glances_columns_have_no_room_for_ends_a_job_all_the_same(
+    registry: SqlRegistry,
+) -> None:
+    _, job = started(registry)
+    reason = "no \N{CROSS MARK}\N{PILE OF POO}"
+    registry.fail_job(job, "x", reason, back_to="queued", message=reason, kept_until=soon())
+    assert registry.job(job.id).error == reason
+    assert registry.task(job.id, None).message == "no \N{CROSS MARK}\N{REPLACEMENT CHARACTER}"

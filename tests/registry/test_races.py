@@ -18,7 +18,7 @@ from glancetui.errors import RegistryUnavailable
 from glancetui.registry.interface import ImageChange, ImageQuery
 from glancetui.registry.sql import SqlRegistry, open_registry, schema
 from glancetui.registry.sql.database import utc_now
-from tests.registry.making import ACTOR, ADMIN, active, made, published, seen, settings
+from tests.registry.making import ACTOR, ADMIN, active, made, new_job, published, seen, settings
 from tests.registry.places import Place
 from tests.registry.writers import THREADS, Writers
 
@@ -91,6 +91,41 @@ def test_an_outbox_entry_is_claimed_once(registry: SqlRegistry, place: Place, wr
     claimed = [number for each in got for number in json.loads(each)]
     assert len(claimed) == len(set(claimed))
     assert len(claimed) == 12
+
+
+def test_of_many_imports_of_an_image_one_begins(registry: SqlRegistry, place: Place, writers: Writers) -> None:
+    image = made(registry)
+    [winner] = [each for each in writers.at_once(place, "import", image.id) if each not in {"Conflict", "Stale"}]
+    job = registry.live_job_of(image.id)
+    assert job is not None
+    assert job.owner == winner
+    assert registry.image(image.id, ADMIN).properties["os_glance_import_task"] == job.id
+
+
+def test_a_job_is_claimed_once(registry: SqlRegistry, place: Place, writers: Writers) -> None:
+    waiting = {registry.begin_import(seen(made(registry)), new_job(owner=None), ACTOR).id for _ in range(12)}
+    claimed = [each for each in writers.at_once(place, "claim-job", made(registry).id) if each != "None"]
+    assert len(claimed) == len(set(claimed))
+    while (left := registry.claim_job("w", "here", 60, utc_now())) is not None:
+        claimed.append(left.id)
+    assert sorted(claimed) == sorted(waiting)
+
+
+def test_a_job_is_taken_over_once_and_ends_once(registry: SqlRegistry, place: Place, writers: Writers) -> None:
+    image = made(registry)
+    registry.begin_import(seen(image), new_job(), ACTOR)
+    [winner] = [each for each in writers.at_once(place, "take-over-job", image.id) if each != "Stale"]
+    job = registry.live_job_of(image.id)
+    assert job is not None
+    assert (job.owner, job.fence) == (winner, 2)
+    [how] = [each for each in writers.at_once(place, "end-job", image.id) if each != "Stale"]
+    assert registry.job(job.id).state == how
+    assert registry.task(job.id, None).status == {"succeeded": "success", "failed": "failure"}[how]
+
+
+def test_imports_that_end_together_keep_to_the_quota(registry: SqlRegistry, place: Place, writers: Writers) -> None:
+    assert writers.at_once(place, "copy", made(registry).id).count("LimitExceeded") == WRITERS - 5
+    assert registry.bytes_stored("p") == 25
 
 
 def test_a_follower_hears_of_every_change_once_and_in_order(

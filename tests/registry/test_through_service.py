@@ -17,10 +17,18 @@ import pytest
 from glancetui.config.settings import DatabaseSettings
 from glancetui.registry.interface import Registry
 from glancetui.registry.sql import open_registry
-from tests.registry import test_images, test_members_events, test_metadefs, test_paging, test_races, test_uploads
+from tests.registry import (
+    test_images,
+    test_jobs,
+    test_members_events,
+    test_metadefs,
+    test_paging,
+    test_races,
+    test_uploads,
+)
 from tests.registry.service.serving import remote, service
 
-SUITE = (test_images, test_members_events, test_metadefs, test_paging, test_races, test_uploads)
+SUITE = (test_images, test_jobs, test_members_events, test_metadefs, test_paging, test_races, test_uploads)
 BEHIND = re.compile(r"registry\._|os\.fork")
 LEAST = 30  # so that a change of the suite's fixtures does not silently leave nothing
 

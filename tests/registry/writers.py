@@ -13,13 +13,15 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 from glancetui.errors import Conflict, GlancetuiError, LimitExceeded, NotFound, Stale
 from glancetui.registry.interface import ImageChange
+from glancetui.registry.jobs import Job
 from glancetui.registry.sql import SqlRegistry
 from glancetui.registry.sql.database import utc_now
-from tests.registry.making import ACTOR, ADMIN, begun, made, seen
+from tests.registry.making import ACTOR, ADMIN, begun, made, new_job, published, seen
 from tests.registry.places import Place
 
 THREADS = 16
@@ -50,9 +52,34 @@ def count(registry: SqlRegistry, image_id: str) -> int:
             continue
 
 
+def copy(registry: SqlRegistry, who: str) -> str:
+    """Import an image of five bytes, where the project may have five of these."""
+    image = made(registry)
+    job = registry.begin_import(seen(image), new_job(owner=who), ACTOR)
+    intent = registry.begin_copy(job, "a", image.id, who, 60)
+    registry.add_copy(job, intent, published(image.id, quota=25), None, activate=True)
+    return job.id
+
+
+def end(registry: SqlRegistry, job: Job, who: str) -> str:
+    """Some with success, some not."""
+    hour = utc_now() + timedelta(hours=1)
+    if who.endswith(("1", "3", "5", "7", "9")):
+        registry.finish_job(job, "", hour)
+        return "succeeded"
+    registry.fail_job(job, "x", "x", back_to="queued", message="", kept_until=hour)
+    return "failed"
+
+
 def steps(registry: SqlRegistry, image_id: str) -> dict[str, Callable[[str], Any]]:
     image = registry.image(image_id, ADMIN)
+    job = registry.live_job_of(image_id)
     return {
+        "import": lambda who: registry.begin_import(seen(image), new_job(owner=who), ACTOR).owner,
+        "claim-job": lambda who: getattr(registry.claim_job(who, "here", 60, utc_now()), "id", None),
+        "take-over-job": lambda who: registry.take_over_job(held(job), who, 60).owner,
+        "end-job": lambda who: end(registry, held(job), who),
+        "copy": lambda who: copy(registry, who),
         "change": lambda who: registry.change_image(seen(image), ImageChange(name=who), ACTOR).name,
         "count": lambda _: count(registry, image_id),
         "member": lambda who: registry.add_member(image_id, who, 5, ACTOR).member_id,
@@ -65,6 +92,11 @@ def steps(registry: SqlRegistry, image_id: str) -> dict[str, Callable[[str], Any
         "claim": lambda who: [each.id for each in registry.claim_outbox(who, 60, utc_now().replace(year=2100), 3)],
         "create": lambda _: [made(registry).id for _ in range(8)][-1],
     }
+
+
+def held(job: Job | None) -> Job:
+    assert job is not None
+    return job
 
 
 def serve(who: str) -> None:

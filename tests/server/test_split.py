@@ -8,12 +8,14 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.backends.web import held_back, web_server
 from tests.server.api import Answer, Api
 from tests.server.edge import until
 from tests.serving import Server, beside, clean_environment, running_registry, running_server
@@ -97,6 +99,36 @@ def test_a_restart_of_the_registry_is_not_noticed_by_clients(tmp_path: Path) -> 
                 assert registry.stop() == 0
         log = (tmp_path / "registry" / "server.log").read_text()
     assert "cut" not in log
+
+
+def test_an_import_goes_on_over_a_restart_of_the_registry(tmp_path: Path) -> None:
+    data, go_on, reached = bytes(3_000_000), threading.Event(), threading.Event()
+    with web_server() as web:
+        web.paths["/slow"] = held_back(data, 1_500_000, go_on, reached)
+        config = (
+            "[glancetui]\nupload_lease_seconds = 20\n"
+            f"[import_filtering_opts]\nallowed_hosts = [127.0.0.1]\nallowed_ports = {web.port}\n"
+        )
+        with running_server(tmp_path, arguments=beside(tmp_path), config=config) as server:
+            api = api_of(server)
+            with running_registry(tmp_path):
+                until(lambda: readiness(server)[0] == 200, 20)
+                image = api.make(disk_format="raw", container_format="bare")
+                body = {"method": {"name": "web-download", "uri": web.url("/slow")}}
+                assert api.call("POST", f"/v2/images/{image}/import", body).status == 202
+                assert reached.wait(20)
+            go_on.set()
+            with running_registry(tmp_path) as registry:
+                until(lambda: readiness(server)[0] == 200, 20)
+                until(lambda: api.show(image)["status"] == "active", 60)
+                until(lambda: api.call("GET", f"/v2/images/{image}/tasks").json["tasks"][0]["status"] == "success", 60)
+                assert "job" not in registry.log.read_text()
+        assert len(data) == stored_size(tmp_path, image)
+
+
+def stored_size(tmp_path: Path, image_id: str) -> int:
+    [file] = [path for path in (tmp_path / "data").rglob(image_id) if path.is_file()]
+    return file.stat().st_size
 
 
 def test_secrets_of_file_and_environment_open_and_show_nowhere(tmp_path: Path) -> None:
