@@ -13,8 +13,9 @@ import msgspec
 from glancetui.errors import ConfigError
 
 LISTS = ("images", "transfers")
-OPENING = ("dashboard", *LISTS)
+OPENING = ("dashboard", *LISTS, "metadefs")
 ONE_IMAGE = ("images", "image")
+ONE_THING = (*ONE_IMAGE, "metadefs")
 TEXTS = ("raw",)
 EVERYWHERE = ("*",)
 
@@ -77,8 +78,8 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="go.half_up", keys=("ctrl+u",), label="½ up", help="Half a page up."),
     Action(id="go.page_down", keys=("ctrl+f", "pagedown"), label="page down", help="A page down."),
     Action(id="go.page_up", keys=("ctrl+b", "pageup"), label="page up", help="A page up."),
-    Action(id="go.left", keys=("h", "left"), label="left", help="Scroll columns to the left."),
-    Action(id="go.right", keys=("l", "right"), label="right", help="Scroll columns to the right."),
+    Action(id="go.left", keys=("h", "left"), label="left", help="Scroll columns to the left; in a tree, close."),
+    Action(id="go.right", keys=("l", "right"), label="right", help="Scroll columns to the right; in a tree, open."),
     Action(id="go.open", keys=("enter",), label="open", help="Open what the cursor is on.", views=OPENING, weight=90),
     Action(id="go.back", keys=("escape",), label="back", help="One step back: prompt, marks, filter, parent."),
     Action(id="go.last_view", keys=("-",), label="last view", help="The view before this one, like `cd -`."),
@@ -107,7 +108,7 @@ ACTIONS: tuple[Action, ...] = (
         keys=("/",),
         label="filter",
         help="Filter the list, or search in a text.",
-        views=("images", "raw"),
+        views=("images", "raw", "metadefs"),
         weight=50,
     ),
     Action(
@@ -154,7 +155,7 @@ ACTIONS: tuple[Action, ...] = (
         keys=("y",),
         label="copy",
         help="Copy id, name, URL, hash, JSON or command.",
-        views=ONE_IMAGE,
+        views=ONE_THING,
         weight=25,
     ),
     Action(
@@ -162,7 +163,7 @@ ACTIONS: tuple[Action, ...] = (
         keys=("r",),
         label="raw",
         help="The document as the endpoint sent it.",
-        views=ONE_IMAGE,
+        views=ONE_THING,
         weight=24,
     ),
     Action(
