@@ -256,7 +256,7 @@ ACTIONS: tuple[Action, ...] = (
         id="image.add",
         keys=("a",),
         label="add",
-        help="Add a tag or property; in the tab of members, a member.",
+        help="Add a property, completed and checked by its definition; in the tab of members, a member.",
         views=("image",),
         weight=41,
     ),
