@@ -323,7 +323,7 @@ class Desk(Screen[None], inherit_bindings=False):
             return
         reason = self.view.off(action)
         if reason is not None:
-            self.say(f"{action.label.capitalize()}: {reason}.", "warning")
+            self.say(f"{action.label_in(self.view.name_of_view).capitalize()}: {reason}.", "warning")
             return
         if action.id.startswith("view."):
             self.go(action.name)
@@ -441,10 +441,11 @@ class Desk(Screen[None], inherit_bindings=False):
     def act_menu(self) -> None:
         from glancetui.tui.boxes.pick import Choice, Pick
 
-        view = self.view
-        actions = [a for a in of_view(view.name_of_view) if not a.id.startswith(("view.", "go."))]
+        view, name = self.view, self.view.name_of_view
+        actions = [a for a in of_view(name) if not a.id.startswith(("view.", "go."))]
         choices = [
-            Choice(a.id, a.label if view.off(a) else a.help, self.keymap.shown(a), view.off(a) or "") for a in actions
+            Choice(a.id, a.label_in(name) if view.off(a) else a.help_in(name), self.keymap.shown(a), view.off(a) or "")
+            for a in actions
         ]
         self.app.push_screen(Pick("Actions", choices), self._picked)
 

@@ -90,12 +90,15 @@ def footer(keymap: Keymap, palette: Palette, view: str, off: frozenset[str], wid
     more = f"{keymap.shown(_help())} more"
     for action in of_view(view):
         key = keymap.shown(action)
-        if action.weight <= 1 or cells(line.plain) + cells(key) + cells(action.label) + 4 + cells(more) > width:
+        if (
+            action.weight <= 1
+            or cells(line.plain) + cells(key) + cells(action.label_in(view)) + 4 + cells(more) > width
+        ):
             continue
         button = pressing(action.id)
         dull = Style(strike=True) + palette.faint if action.id in off else None
         line.append(key, (dull or palette.key) + button).append(" ", button)
-        line.append(action.label, (dull or palette.soft) + button).append("  ")
+        line.append(action.label_in(view), (dull or palette.soft) + button).append("  ")
     key, _, word = more.partition(" ")
     button = pressing("look.help")
     return line.append(key, palette.key + button).append(f" {word}", palette.soft + button)
