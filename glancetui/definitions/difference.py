@@ -72,8 +72,9 @@ def changed_words(step: Step) -> Iterator[str]:
 def _shown(value: object) -> str:
     if value is None:
         return "—"
-    listed = isinstance(value, list) and all(isinstance(each, str) for each in value)
-    text = value if isinstance(value, str) else ",".join(value) if listed else msgspec.json.encode(value).decode()
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        value = ",".join(value)
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
 
 
