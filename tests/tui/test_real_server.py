@@ -186,6 +186,11 @@ def test_commands_start_without_the_terminal() -> None:
 
 
 async def test_definitions_are_made_used_on_an_image_and_deleted(endpoint: str) -> None:
+    await use_definitions(endpoint)
+
+
+async def use_definitions(endpoint: str) -> None:
+    """Make a namespace, use it on an image, delete it."""
     other = Endpoint(endpoint)
     made = Metadefs(other.client)
     image = other.client.create({"name": "defined", "disk_format": "raw", "container_format": "bare"}).image

@@ -28,4 +28,4 @@ class DefinitionForm(FormBox):
         if not values["sample"]:
             return takes, True
         faults = Judge(definition).faults(values["sample"])
-        return (f"{faults[0].sentence}. {takes}", False) if faults else (f"The sample is right. {takes}", True)
+        return (f"{takes} {faults[0].sentence}", False) if faults else (f"The sample is right. {takes}", True)

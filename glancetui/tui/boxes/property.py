@@ -179,7 +179,9 @@ class PropertyBox(Box[Added | None]):
             return Text(cut(clean("; ".join(told)), 2 * WIDTH - 4), self.palette.warn)
         if self.definitions(self.key):
             return Text("right by its definition" if self.value else "", self.palette.good)
-        return Text("no definition describes it; it is sent as it is" if self.book else "", self.palette.soft)
+        if self.book is None or (self.offers() and not self.value_field.has_focus):
+            return Text("")  # it may yet become one of those that are offered
+        return Text("no definition describes it; it is sent as it is", self.palette.soft)
 
     # Keys
 

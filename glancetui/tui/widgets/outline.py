@@ -85,7 +85,7 @@ class Outline(ScrollView, can_focus=True, inherit_bindings=False):
             self.post_message(self.Pressed())
 
     def render_line(self, y: int) -> Strip:
-        width, palette = self.size.width, self.session.palette()
+        width, palette = self.scrollable_content_region.width, self.session.palette()
         row = y + round(self.scroll_y)
         if row >= len(self.rows):
             return Strip.blank(width, palette.ground)
