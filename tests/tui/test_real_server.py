@@ -189,8 +189,8 @@ async def test_definitions_are_made_used_on_an_image_and_deleted(endpoint: str) 
     await use_definitions(endpoint)
 
 
-async def use_definitions(endpoint: str) -> None:
-    """Make a namespace, use it on an image, delete it."""
+async def use_definitions(endpoint: str, owner: str = "") -> None:
+    """Make a namespace, use it on an image, delete it. `owner`: of the namespace, where the caller has no project."""
     other = Endpoint(endpoint)
     made = Metadefs(other.client)
     image = other.client.create({"name": "defined", "disk_format": "raw", "container_format": "bare"}).image
@@ -198,7 +198,11 @@ async def use_definitions(endpoint: str) -> None:
         view = at.desk.metadefs
         await at.press("0")
         await at.until(lambda: view.read_at is not None and not view.unread, 20)
-        await at.press("n", *"Site::Racks", "ctrl+s")
+        if owner:
+            made.create({"namespace": "Site::Racks", "owner": owner, "visibility": "public"})
+            await at.until(lambda: "Site::Racks" in view.whole, 20)
+        else:
+            await at.press("n", *"Site::Racks", "ctrl+s")
         await at.until(lambda: view.current is not None and view.current.name == "Site::Racks")
         await at.press("a", "r")
         await at.sees("Goes on", "another type")
