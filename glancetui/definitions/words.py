@@ -32,7 +32,7 @@ def constraint(definition: Property) -> str:
         parts.append("none of them twice" if definition.uniqueItems is True else "")
     elif kind == "object" and definition.required:
         parts.append(f"with {', '.join(definition.required)}")
-    return " ".join(part for part in parts if part)
+    return (", " if kind == "array" else " ").join(part for part in parts if part)
 
 
 def _subject(definition: Property, kind: str) -> str:

@@ -111,7 +111,7 @@ def namespace_fields(document: Document | None = None) -> list[Field]:
         Field(
             name="visibility",
             label="Visibility",
-            value=text(given.get("visibility")),
+            value=text(given.get("visibility")) or "private",
             words=("private", "public"),
         ),
         Field(
