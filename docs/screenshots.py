@@ -1,7 +1,8 @@
 """Takes the pictures in this folder: the real program on a real service with real data.
 
 Run from the repository's root: `python docs/screenshots.py`. Needs `rsvg-convert` for the PNG files, `qemu-img` for
-the disk images that it publishes. Writes images-80x24, images-160x45 and publish, each as .svg and .png.
+the disk images that it publishes. Writes images-80x24, images-160x45, publish, definitions and definition-form, each as
+.svg and .png.
 """
 
 from __future__ import annotations
@@ -130,17 +131,38 @@ async def form(pilot: Pilot[int], path: Path) -> None:
     box.query_one("#name").focus()
 
 
+async def definitions(pilot: Pilot[int], *keys: str) -> None:
+    """The tree, at the property that a search finds; then `keys`."""
+    await pilot.press("0")
+    view = pilot.app.desk.metadefs
+    await until(lambda: view.documents and not view.unread)
+    await pilot.press("/", *"watchdog_action", "enter")
+    await until(lambda: view.sought)
+    await pilot.press("G", "escape")
+    await until(lambda: not view.sought)
+    await pilot.press(*keys)
+
+
+async def definition_form(pilot: Pilot[int]) -> None:
+    await definitions(pilot, "E")
+    await pilot.pause()
+    pilot.app.screen.query_one("#sample").value = "rest"
+
+
 async def main() -> None:
     with tempfile.TemporaryDirectory(prefix="disks-") as scratch:
         folder = Path(scratch)
         with running_server(folder) as server:
             seed(server.endpoint, folder)
+            command(server.endpoint, "metadef", "import", str(ROOT / "glancetui" / "metadefs" / "catalogue"))
             ready = Path(tempfile.gettempdir()) / "debian-13-arm64.qcow2"
             make_disk(folder, "debian-13-arm64", "qcow2", "3G").replace(ready)
             try:
                 await picture(server.endpoint, (80, 24), "images-80x24", listing)
                 await picture(server.endpoint, (160, 45), "images-160x45", listing)
                 await picture(server.endpoint, (80, 24), "publish", lambda pilot: form(pilot, ready))
+                await picture(server.endpoint, (120, 40), "definitions", definitions)
+                await picture(server.endpoint, (80, 24), "definition-form", definition_form)
             finally:
                 ready.unlink()
 

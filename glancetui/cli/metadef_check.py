@@ -14,7 +14,7 @@ from glancetui.client.query import ImageQuery
 from glancetui.client.values import BASE_ATTRIBUTES, RemoteImage
 
 if TYPE_CHECKING:
-    from glancetui.definitions.check import Book, Finding
+    from glancetui.definitions.check import Finding
 
 COLUMNS = (
     Column("image_id", "ID"),
@@ -42,7 +42,7 @@ def check_images(context: Context) -> int:
     given = context.arguments
     if bool(given.images) == given.all:
         raise UsageError("Name images, or say --all")
-    book = book_of(context)
+    book = metadefs_of(context).book(context.arguments.namespace)
     if not len(book):
         raise UsageError(
             "The endpoint has no definitions for images. `glancetui db load-metadefs` loads the usual ones"
@@ -59,17 +59,6 @@ def check_images(context: Context) -> int:
     context.printer.rows(COLUMNS, rows(), DEFAULT)
     context.say(f"{count['images']} images were checked against {len(book)} definitions: {count['findings']} findings.")
     return 1 if count["findings"] else 0
-
-
-def book_of(context: Context) -> Book:
-    """The definitions for images: of the namespaces that were named, else of all."""
-    from glancetui.definitions.check import IMAGE, Book, prefix_on
-
-    metadefs = metadefs_of(context)
-    names = context.arguments.namespace or [
-        each["namespace"] for each in metadefs.namespaces() if prefix_on(each, IMAGE) is not None
-    ]
-    return Book(metadefs.namespace(name) for name in names)
 
 
 def chosen(context: Context) -> Iterator[RemoteImage]:

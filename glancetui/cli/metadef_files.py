@@ -119,27 +119,15 @@ def leading_to(context: Context, document: Document, how: Loading) -> list[Step]
 
 
 def row_of(namespace: str, step: Step) -> dict[str, object]:
+    from glancetui.definitions.difference import changed_words
+
     return {
         "action": step.action,
         "kind": step.kind,
         "name": step.name,
         "namespace": namespace,
-        "changed": changed_words(step),
+        "changed": list(changed_words(step)),
     }
-
-
-def changed_words(step: Step) -> list[str]:
-    """The words that differ, where something is changed."""
-    if step.action != "change":
-        return []
-    old, new = step.old or {}, step.new or {}
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    return [f"{name}: {shown(old.get(name))} → {shown(new.get(name))}" for name in names]
-
-
-def shown(value: object) -> str:
-    text = plain(value)
-    return "—" if value is None else text if len(text) <= 60 else text[:59] + "…"
 
 
 # export ---------------------------------------------------------------------------------------------------------------
@@ -211,7 +199,7 @@ def edit_namespace(context: Context) -> None:
 
 def asked_until_right(context: Context, text: str) -> Document:
     """The document that the editor leaves; where it is wrong, the editor is offered again. Raises GlancetuiError."""
-    from glancetui.cli.editor import edited
+    from glancetui.client.editor import edited
     from glancetui.definitions import texts
 
     suffix = ".json" if context.arguments.json else ".yaml"

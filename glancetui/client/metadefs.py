@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlencode
 
+from msgspec import UNSET
+
+from glancetui.client.cancel import CancelToken
 from glancetui.client.client import PAGE_SIZE, Client, path_part
 from glancetui.client.problems import ServerFault
 from glancetui.definitions.difference import Step, whole
-from glancetui.errors import NotFound
+from glancetui.errors import NotFound, Stale
+
+if TYPE_CHECKING:
+    from glancetui.definitions.check import Book
 
 Document = dict[str, Any]  # JSON
 ItemKind = Literal["property", "object"]
@@ -20,8 +26,14 @@ _ROOT = "/v2/metadefs/namespaces"
 class Metadefs:
     """Of one endpoint, ours or a stock Glance. Every method may raise a GlancetuiError; see `client.problems`."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, token: CancelToken | None = None) -> None:
+        """`token` ends every request that runs."""
+        self._client, self._token = client, token
+
+    def _ask(
+        self, method: str, target: str, value: object = UNSET, *, headers: Mapping[str, str] | None = None
+    ) -> Document:
+        return self._client.ask_document(method, target, value, headers=headers, token=self._token)
 
     # Namespaces
 
@@ -30,7 +42,7 @@ class Metadefs:
         marker: str | None = None
         while True:
             query = {"limit": str(PAGE_SIZE), **(parameters or {}), **({"marker": marker} if marker else {})}
-            found = self._client.ask_document("GET", f"{_ROOT}?{urlencode(query, quote_via=quote)}")
+            found = self._ask("GET", f"{_ROOT}?{urlencode(query, quote_via=quote)}")
             page = _documents(found, "namespaces")
             yield from page
             last = page[-1].get("namespace") if page else None
@@ -41,7 +53,7 @@ class Metadefs:
     def namespace(self, name: str, resource_type: str | None = None) -> Document:
         """Everything in it. Raises NotFound."""
         query = f"?{urlencode({'resource_type': resource_type})}" if resource_type else ""
-        return self._client.ask_document("GET", _path(name) + query)
+        return self._ask("GET", _path(name) + query)
 
     def find(self, name: str) -> Document | None:
         """As `namespace`; None where there is none."""
@@ -50,38 +62,45 @@ class Metadefs:
         except NotFound:
             return None
 
+    def book(self, names: Sequence[str] = ()) -> Book:
+        """The definitions for images: of the namespaces that are named, else of all."""
+        from glancetui.definitions.check import IMAGE, Book, prefix_on
+
+        wanted = names or [str(each["namespace"]) for each in self.namespaces() if prefix_on(each, IMAGE) is not None]
+        return Book(self.namespace(name) for name in wanted)
+
     def create(self, document: Mapping[str, Any]) -> Document:
         """With all that lies in it."""
-        return self._client.ask_document("POST", _ROOT, document)
+        return self._ask("POST", _ROOT, document)
 
     def change(self, name: str, document: Mapping[str, Any]) -> Document:
         """The namespace's own attributes as a whole."""
-        return self._client.ask_document("PUT", _path(name), document)
+        return self._ask("PUT", _path(name), document)
 
     def delete(self, name: str) -> None:
         """Raises NotFound, Forbidden (protected)."""
-        self._client.ask_document("DELETE", _path(name))
+        self._ask("DELETE", _path(name))
 
     # Resource types
 
     def resource_types(self) -> list[Document]:
-        return _documents(self._client.ask_document("GET", "/v2/metadefs/resource_types"), "resource_types")
+        return _documents(self._ask("GET", "/v2/metadefs/resource_types"), "resource_types")
 
     def associations(self, namespace: str) -> list[Document]:
-        answer = self._client.ask_document("GET", _path(namespace, "resource_types"))
+        answer = self._ask("GET", _path(namespace, "resource_types"))
         return _documents(answer, "resource_type_associations")
 
     def associate(self, namespace: str, document: Mapping[str, Any]) -> Document:
-        return self._client.ask_document("POST", _path(namespace, "resource_types"), document)
+        return self._ask("POST", _path(namespace, "resource_types"), document)
 
     def dissociate(self, namespace: str, resource_type: str) -> None:
-        self._client.ask_document("DELETE", _path(namespace, "resource_types", resource_type))
+        self._ask("DELETE", _path(namespace, "resource_types", resource_type))
 
     # What lies in a namespace
 
     def items(self, namespace: str, kind: ItemKind) -> list[Document]:
         """Properties get their names, which the API has for keys."""
-        answer = self._client.ask_document("GET", _path(namespace, PLURAL[kind]))
+        answer = self._ask("GET", _path(namespace, PLURAL[kind]))
         if kind == "object":
             return _documents(answer, "objects")
         found = answer.get("properties")
@@ -90,31 +109,31 @@ class Metadefs:
         return [{"name": name, **each} for name, each in found.items()]
 
     def item(self, namespace: str, kind: ItemKind, name: str) -> Document:
-        return self._client.ask_document("GET", _path(namespace, PLURAL[kind], name))
+        return self._ask("GET", _path(namespace, PLURAL[kind], name))
 
     def add_item(self, namespace: str, kind: ItemKind, document: Mapping[str, Any]) -> Document:
-        return self._client.ask_document("POST", _path(namespace, PLURAL[kind]), document)
+        return self._ask("POST", _path(namespace, PLURAL[kind]), document)
 
     def change_item(self, namespace: str, kind: ItemKind, name: str, document: Mapping[str, Any]) -> Document:
-        return self._client.ask_document("PUT", _path(namespace, PLURAL[kind], name), document)
+        return self._ask("PUT", _path(namespace, PLURAL[kind], name), document)
 
     def delete_item(self, namespace: str, kind: str, name: str) -> None:
         """Of any kind, tags included."""
-        self._client.ask_document("DELETE", _path(namespace, PLURAL[kind], name))
+        self._ask("DELETE", _path(namespace, PLURAL[kind], name))
 
     def tags(self, namespace: str) -> list[Document]:
-        return _documents(self._client.ask_document("GET", _path(namespace, "tags")), "tags")
+        return _documents(self._ask("GET", _path(namespace, "tags")), "tags")
 
     def tag(self, namespace: str, name: str) -> Document:
-        return self._client.ask_document("GET", _path(namespace, "tags", name))
+        return self._ask("GET", _path(namespace, "tags", name))
 
     def add_tags(self, namespace: str, names: Sequence[str]) -> None:
         """Beside those that are there."""
         body = {"tags": [{"name": name} for name in names]}
-        self._client.ask_document("POST", _path(namespace, "tags"), body, headers={"X-Openstack-Append": "true"})
+        self._ask("POST", _path(namespace, "tags"), body, headers={"X-Openstack-Append": "true"})
 
     def rename_tag(self, namespace: str, name: str, new_name: str) -> Document:
-        return self._client.ask_document("PUT", _path(namespace, "tags", name), {"name": new_name})
+        return self._ask("PUT", _path(namespace, "tags", name), {"name": new_name})
 
     # Whole documents
 
@@ -142,6 +161,11 @@ class Metadefs:
             own = next((step.new for step in steps if step.kind == "namespace"), None)
             if own is not None or lift:
                 self.change(name, {"namespace": name, **_set(own)} if own is not None else _own(before))
+
+    def unchanged(self, seen: Mapping[str, Any]) -> None:
+        """Raises Stale where the namespace is not as it was seen, NotFound."""
+        if whole(self.namespace(str(seen["namespace"]))) != whole(seen):
+            raise Stale(f"{seen['namespace']} has changed since it was looked at, and was left alone.")
 
     def _take(self, namespace: str, step: Step) -> None:
         if step.kind == "resource type":

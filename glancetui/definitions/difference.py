@@ -16,6 +16,7 @@ Kind = Literal["namespace", "resource type", "property", "object", "tag"]
 Loading = Literal["new", "merge", "prefer-new", "overwrite"]
 Document = Mapping[str, Any]  # a namespace as the API shows it
 T = TypeVar("T")
+_LONGEST_SHOWN = 60  # characters of a value in a list of changes
 
 OWN = ("display_name", "description", "visibility", "protected", "owner")
 _DEFAULTS: Mapping[str, object] = {"visibility": "private", "protected": False}
@@ -58,6 +59,23 @@ def steps(old: Document | None, new: Document, how: Loading) -> list[Step]:
     if how in {"prefer-new", "overwrite"} and before != after:
         found = [Step(action="change", kind="namespace", name=new["namespace"], old=before, new=after)]
     return [*found, *_contents(old, new, how)]
+
+
+def changed_words(step: Step) -> Iterator[str]:
+    """The words that differ, where something is changed: each with what it was and what it becomes."""
+    if step.action == "change":
+        old, new = step.old or {}, step.new or {}
+        names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+        yield from (f"{name}: {_shown(old.get(name))} → {_shown(new.get(name))}" for name in names)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "—"
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        value = ",".join(value)
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
 
 
 def _contents(old: Document, new: Document, how: Loading) -> Iterator[Step]:

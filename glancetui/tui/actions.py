@@ -13,8 +13,9 @@ import msgspec
 from glancetui.errors import ConfigError
 
 LISTS = ("images", "transfers")
-OPENING = ("dashboard", *LISTS)
+OPENING = ("dashboard", *LISTS, "metadefs")
 ONE_IMAGE = ("images", "image")
+ONE_THING = (*ONE_IMAGE, "metadefs")
 TEXTS = ("raw",)
 EVERYWHERE = ("*",)
 
@@ -36,6 +37,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     views: tuple[str, ...] = EVERYWHERE
     weight: int = 0  # the heavier, the further left in the footer; 0: not there
     acts: bool = False  # changes the server
+    in_metadefs: tuple[str, str] | None = None  # label and help among definitions, where they differ there
     command: str = ""  # its name at the `:` prompt, where that is not the last part of its id
 
     @property
@@ -46,6 +48,12 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     def spoken(self) -> str:
         """What it is called at the prompt."""
         return self.command or self.name
+
+    def label_in(self, view: str) -> str:
+        return self.in_metadefs[0] if view == "metadefs" and self.in_metadefs else self.label
+
+    def help_in(self, view: str) -> str:
+        return self.in_metadefs[1] if view == "metadefs" and self.in_metadefs else self.help
 
     def works_in(self, view: str) -> bool:
         return self.views == EVERYWHERE or view in self.views
@@ -77,8 +85,8 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="go.half_up", keys=("ctrl+u",), label="½ up", help="Half a page up."),
     Action(id="go.page_down", keys=("ctrl+f", "pagedown"), label="page down", help="A page down."),
     Action(id="go.page_up", keys=("ctrl+b", "pageup"), label="page up", help="A page up."),
-    Action(id="go.left", keys=("h", "left"), label="left", help="Scroll columns to the left."),
-    Action(id="go.right", keys=("l", "right"), label="right", help="Scroll columns to the right."),
+    Action(id="go.left", keys=("h", "left"), label="left", help="Scroll columns to the left; in a tree, close."),
+    Action(id="go.right", keys=("l", "right"), label="right", help="Scroll columns to the right; in a tree, open."),
     Action(id="go.open", keys=("enter",), label="open", help="Open what the cursor is on.", views=OPENING, weight=90),
     Action(id="go.back", keys=("escape",), label="back", help="One step back: prompt, marks, filter, parent."),
     Action(id="go.last_view", keys=("-",), label="last view", help="The view before this one, like `cd -`."),
@@ -107,7 +115,7 @@ ACTIONS: tuple[Action, ...] = (
         keys=("/",),
         label="filter",
         help="Filter the list, or search in a text.",
-        views=("images", "raw"),
+        views=("images", "raw", "metadefs"),
         weight=50,
     ),
     Action(
@@ -154,7 +162,7 @@ ACTIONS: tuple[Action, ...] = (
         keys=("y",),
         label="copy",
         help="Copy id, name, URL, hash, JSON or command.",
-        views=ONE_IMAGE,
+        views=ONE_THING,
         weight=25,
     ),
     Action(
@@ -162,7 +170,7 @@ ACTIONS: tuple[Action, ...] = (
         keys=("r",),
         label="raw",
         help="The document as the endpoint sent it.",
-        views=ONE_IMAGE,
+        views=ONE_THING,
         weight=24,
     ),
     Action(
@@ -185,26 +193,29 @@ ACTIONS: tuple[Action, ...] = (
         keys=("n",),
         label="new",
         help="Publish a file as an image.",
-        views=("dashboard", "images", "image", "transfers"),
+        views=("dashboard", "images", "image", "transfers", "metadefs"),
         weight=80,
+        in_metadefs=("new", "Create a namespace by a form."),
     ),
     Action(
         id="image.delete",
         keys=("D",),
         label="delete",
         help="Delete the image, or all marked.",
-        views=ONE_IMAGE,
+        views=ONE_THING,
         weight=65,
         acts=True,
+        in_metadefs=("delete", "Delete the namespace, or the thing in it."),
     ),
     Action(
         id="image.protect",
         keys=("P",),
         label="protect",
         help="Protect from deletion, or unprotect.",
-        views=ONE_IMAGE,
+        views=ONE_THING,
         weight=40,
         acts=True,
+        in_metadefs=("protect", "Protect the namespace from deletion, or unprotect."),
     ),
     Action(
         id="image.hide",
@@ -220,9 +231,10 @@ ACTIONS: tuple[Action, ...] = (
         keys=("V",),
         label="visibility",
         help="Who can see it.",
-        views=ONE_IMAGE,
+        views=ONE_THING,
         weight=39,
         acts=True,
+        in_metadefs=("visibility", "Show the namespace to everybody, or to its project only."),
     ),
     Action(
         id="image.activate",
@@ -238,26 +250,29 @@ ACTIONS: tuple[Action, ...] = (
         keys=("e",),
         label="edit",
         help="Edit it in $EDITOR; what differs is shown before it is sent.",
-        views=ONE_IMAGE,
+        views=ONE_THING,
         weight=42,
+        in_metadefs=("editor", "Edit the namespace in $EDITOR; what differs is shown before it is sent."),
     ),
     Action(
         id="image.amend",
         keys=("E",),
         label="tags",
         help="Change tags and properties, of all that are marked.",
-        views=ONE_IMAGE,
+        views=ONE_THING,
         weight=36,
         acts=True,
         command="amend",
+        in_metadefs=("edit", "Edit it by a form."),
     ),
     Action(
         id="image.add",
         keys=("a",),
         label="add",
-        help="Add a tag or property; in the tab of members, a member.",
-        views=("image",),
+        help="Add a property, completed and checked by its definition; in the tab of members, a member.",
+        views=("image", "metadefs"),
         weight=41,
+        in_metadefs=("add", "Add a property, an object, a tag, or a resource type."),
     ),
     Action(
         id="transfer.cancel",

@@ -24,6 +24,7 @@ from glancetui.tui.views.base import View
 from glancetui.tui.views.dashboard import DashboardView
 from glancetui.tui.views.image import ImageView
 from glancetui.tui.views.images import ImagesView
+from glancetui.tui.views.metadefs import MetadefsView
 from glancetui.tui.views.missing import LACKS, MissingView
 from glancetui.tui.views.raw import RawView
 from glancetui.tui.views.transfers import TransfersView
@@ -62,8 +63,9 @@ class Desk(Screen[None], inherit_bindings=False):
         self.raw = RawView(session)
         self.transfers = TransfersView(session)
         self.dashboard = DashboardView(session)
+        self.metadefs = MetadefsView(session)
         missing = [MissingView(session, name) for name in LACKS]
-        views: list[View] = [self.dashboard, self.images, self.image, self.raw, self.transfers, *missing]
+        views: list[View] = [self.dashboard, self.images, self.image, self.raw, self.transfers, self.metadefs, *missing]
         self.views: Mapping[str, View] = {view.name_of_view: view for view in views}
         self.path = ["images"]
         self.last_path = ["dashboard"]
@@ -189,7 +191,10 @@ class Desk(Screen[None], inherit_bindings=False):
         self.go("images", "image")
 
     def open_raw(self, image: RemoteImage) -> None:
-        self.raw.show_document(image.document, image.name or image.id)
+        self.open_document(image.document, image.name or image.id, "Images")
+
+    def open_document(self, document: Mapping[str, object], label: str, section: str) -> None:
+        self.raw.show_document(document, label, section)
         self.go(*(step for step in self.path if step != "raw"), "raw")
 
     # What acting changed
@@ -318,7 +323,7 @@ class Desk(Screen[None], inherit_bindings=False):
             return
         reason = self.view.off(action)
         if reason is not None:
-            self.say(f"{action.label.capitalize()}: {reason}.", "warning")
+            self.say(f"{action.label_in(self.view.name_of_view).capitalize()}: {reason}.", "warning")
             return
         if action.id.startswith("view."):
             self.go(action.name)
@@ -373,7 +378,11 @@ class Desk(Screen[None], inherit_bindings=False):
 
     def _filter(self, typed: str) -> bool:
         view = self.view
-        return view.try_filter(typed, self.prompt.before) if isinstance(view, ImagesView | RawView) else True
+        return (
+            view.try_filter(typed, self.prompt.before)
+            if isinstance(view, ImagesView | RawView | MetadefsView)
+            else True
+        )
 
     def _commands(self) -> list[str]:
         from glancetui.tui.commands import COMMANDS
@@ -432,10 +441,11 @@ class Desk(Screen[None], inherit_bindings=False):
     def act_menu(self) -> None:
         from glancetui.tui.boxes.pick import Choice, Pick
 
-        view = self.view
-        actions = [a for a in of_view(view.name_of_view) if not a.id.startswith(("view.", "go."))]
+        view, name = self.view, self.view.name_of_view
+        actions = [a for a in of_view(name) if not a.id.startswith(("view.", "go."))]
         choices = [
-            Choice(a.id, a.label if view.off(a) else a.help, self.keymap.shown(a), view.off(a) or "") for a in actions
+            Choice(a.id, a.label_in(name) if view.off(a) else a.help_in(name), self.keymap.shown(a), view.off(a) or "")
+            for a in actions
         ]
         self.app.push_screen(Pick("Actions", choices), self._picked)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from glancetui.client.text import clean
+from glancetui.tui.settings import state_folder
 
 FIRST_BYTES = 1 << 20  # that a format is recognised from
 MOST_NAMES = 2000  # of a folder, looked through for completion
@@ -72,3 +74,10 @@ def recognise(typed: str) -> Found:
         container_format=found.container_format,
         reason=found.reason,
     )
+
+
+def draft_file(name: str) -> Path:
+    """Where a text is edited. The name comes from a server, and must not lead elsewhere."""
+    folder = state_folder() / "edits"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder / (re.sub(r"[^0-9A-Za-z-]", "_", name)[:64] + ".yaml")

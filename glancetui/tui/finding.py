@@ -18,7 +18,11 @@ def choices(desk: Desk) -> list[Choice]:
     view, keymap = desk.view, desk.keymap
     found = [Choice(f"view:{name}", f"Go to {label}", str(number)) for number, name, label in VIEWS]
     actions = [a for a in of_view(view.name_of_view) if not a.id.startswith(("view.", "go."))]
-    found += [Choice(f"act:{a.id}", a.help.rstrip("."), keymap.shown(a)) for a in actions if view.off(a) is None]
+    found += [
+        Choice(f"act:{a.id}", a.help_in(view.name_of_view).rstrip("."), keymap.shown(a))
+        for a in actions
+        if view.off(a) is None
+    ]
     found += [Choice(f"image:{key}", f"Image {image.name or key}") for key, image in desk.recent.items()]
     found += [Choice(f"saved:{name}", f"View {name}") for name in _saved(desk)]
     found += [Choice(f"cloud:{name}", f"Cloud {name}") for name in clouds.names(desk)]

@@ -30,6 +30,8 @@ class Glyphs(msgspec.Struct, frozen=True, kw_only=True):
     crumb: str = "›"
     arrow: str = "→"
     rule: str = "─"
+    opened: str = "▾"
+    closed: str = "▸"
     ascii_only: bool = False
 
     def status(self, status: str) -> str:
@@ -59,6 +61,8 @@ ASCII = Glyphs(
     crumb=">",
     arrow=">",
     rule="-",
+    opened="-",
+    closed="+",
     ascii_only=True,
 )
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from glancetui.client.values import Part, RemoteImage, RemoteMember
 
+if TYPE_CHECKING:
+    from glancetui.definitions.check import Book
+    from glancetui.definitions.difference import Step
+
+Document = Mapping[str, Any]  # JSON
 SORTABLE = ("name", "status", "disk_format", "container_format", "size", "created_at", "updated_at", "id")
 
 
@@ -51,8 +56,35 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     project: str | None = None
 
 
+class Definitions(Protocol):
+    """The metadata definitions of one endpoint, as documents. Every method may raise a GlancetuiError."""
+
+    def namespaces(self) -> Iterator[Document]:
+        """Without what lies in them. Raises NotFound where the endpoint has no definitions at all."""
+
+    def namespace(self, name: str) -> Document:
+        """With all that lies in it. Raises NotFound."""
+
+    def book(self) -> Book:
+        """What holds for properties of images."""
+
+    def resource_types(self) -> Sequence[Document]: ...
+
+    def unchanged(self, seen: Document) -> None:
+        """Raises Stale where the namespace is not as it was seen, NotFound."""
+
+    def apply(self, document: Document, steps: Sequence[Step]) -> None:
+        """Take the steps that lead to the namespace `document`."""
+
+    def delete(self, name: str) -> None:
+        """A namespace with all that lies in it. Raises NotFound, Forbidden."""
+
+
 class Service(Protocol):
     """One endpoint. Called from many threads; every method may raise a GlancetuiError."""
+
+    @property
+    def definitions(self) -> Definitions: ...
 
     def about(self) -> About: ...
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from glancetui.client.cancel import CancelToken
 from glancetui.client.client import Client
+from glancetui.client.metadefs import Metadefs
 from glancetui.client.query import ImageQuery, SortKey, in_order
 from glancetui.client.values import Part, RemoteImage, RemoteMember
 from glancetui.tui.ports import About, Listing, Query
@@ -17,6 +18,7 @@ class RemoteService:
     def __init__(self, client: Client, cloud: str = "") -> None:
         self._client, self._cloud = client, cloud
         self._token = CancelToken()
+        self.definitions = Metadefs(client, self._token)
 
     def cancel(self) -> None:
         self._token.cancel()

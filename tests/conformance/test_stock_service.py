@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.servers import CannotStart, glance
+from tests.backends.glance import new_glance
 from tests.backends.peer import PeerUnavailable, peer_venv
+from tests.backends.processes import CannotStart as NotStarted
 from tests.cli.conftest import Glancetui
 from tests.conformance.test_stock_clients import sha512
+from tests.tui.test_real_server import use_definitions
 
 pytestmark = pytest.mark.xdist_group("stock-glance")
 
@@ -86,3 +89,14 @@ def test_pipes_pages_and_refusals(glancetui: Glancetui, qcow2: Path) -> None:
     assert glancetui.run("image", "create", "x", "--id", made.json["id"]).code == 5
     assert glancetui.run("image", "show", "nope").code == 3
     assert glancetui.run("doctor").code == 0
+
+
+@pytest.mark.timeout(240)
+async def test_the_terminal_makes_uses_and_deletes_definitions_there(tmp_path: Path) -> None:
+    try:
+        stock = new_glance(tmp_path, peer_venv())
+        (tmp_path / "etc" / "policy.yaml").write_text('"context_is_admin": ""\n"metadef_admin": ""\n')  # for everybody
+        with stock.running():
+            await use_definitions(stock.url, owner="racks")
+    except (PeerUnavailable, NotStarted) as error:
+        pytest.skip(f"a stock Glance cannot be started: {error}")

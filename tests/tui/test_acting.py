@@ -314,7 +314,7 @@ def edits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
     monkeypatch.setenv("EDITOR", "true")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr("glancetui.tui.editor.run", run)
+    monkeypatch.setattr("glancetui.client.editor.run", run)
     monkeypatch.setattr("glancetui.tui.application.GlanceApp.lent", lambda _: nullcontext())
     return steps, seen
 

@@ -16,6 +16,7 @@ from glancetui.tui.boxes.find import Find
 from glancetui.tui.boxes.help import Help
 from glancetui.tui.boxes.line import LineBox
 from glancetui.tui.boxes.pick import Pick
+from glancetui.tui.boxes.property import PropertyBox
 from glancetui.tui.boxes.publish import PublishForm
 from glancetui.tui.boxes.save import SaveBox
 from glancetui.tui.transfers import Order, State
@@ -91,7 +92,7 @@ EFFECTS: dict[str, tuple[tuple[str, ...], Effect]] = {
     "image.activate": ((), opened(Confirm)),
     "image.edit": ((), lambda at: "editor" in at.app.session.notices[-1].sentence),  # a test's screen cannot be lent
     "image.amend": ((), opened(LineBox)),
-    "image.add": (("enter",), opened(LineBox)),
+    "image.add": (("enter",), opened(PropertyBox)),
     "transfer.cancel": (("3",), opened(Confirm)),
     "undo.list": (("P",), titled("Undo")),
     "app.quit": (("enter",), at_view("images")),

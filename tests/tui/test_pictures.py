@@ -49,6 +49,22 @@ def then(*keys: str) -> Callable[[Pilot[int]], object]:
     return run
 
 
+def reading(*keys: str) -> Callable[[Pilot[int]], object]:
+    """As `then`, once the definitions are read."""
+
+    async def run(pilot: Pilot[int]) -> None:
+        await settled(pilot)
+        pilot.app.session.connection.due = 0.0
+        first, *rest = keys
+        await pilot.press(first)
+        view = pilot.app.desk.metadefs
+        while first == "0" and (view.read_at is None or view.unread):
+            await pilot.pause(0.02)
+        await then(*rest)(pilot)
+
+    return run
+
+
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
 @pytest.mark.parametrize(
     "keys",
@@ -57,6 +73,16 @@ def then(*keys: str) -> Callable[[Pilot[int]], object]:
 )
 def test_picture(snap_compare, keys: tuple[str, ...], size: tuple[int, int]) -> None:
     assert snap_compare(program(ListService(40)), run_before=then(*keys), terminal_size=size)
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
+@pytest.mark.parametrize(
+    "keys",
+    [("0", "j", "l", "j", "j"), ("0", "j", "l", "j", "j", "E"), ("enter", "a", *"site_c", "down")],
+    ids=["tree", "form", "add"],
+)
+def test_picture_of_definitions(snap_compare, keys: tuple[str, ...], size: tuple[int, int]) -> None:
+    assert snap_compare(program(ListService(40)), run_before=reading(*keys), terminal_size=size)
 
 
 def test_picture_of_hostile_names(snap_compare) -> None:

@@ -11,12 +11,14 @@ import pytest
 
 from glancetui.app import Opening, Options
 from glancetui.client.client import Client
+from glancetui.client.metadefs import Metadefs
 from glancetui.client.query import ImageQuery
 from glancetui.errors import Stale
 from glancetui.tui.ports import setting
 from glancetui.tui.remote import RemoteService
 from tests.serving import running_server
 from tests.tui.fakes import screen
+from tests.tui.test_acting import heard
 
 MIB = 1 << 20
 
@@ -181,3 +183,48 @@ def test_the_program_starts_a_private_service_and_takes_it_along(tmp_path: Path)
 def test_commands_start_without_the_terminal() -> None:
     code = "import sys, glancetui.__main__, glancetui.cli.dispatch; sys.exit('textual' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+async def test_definitions_are_made_used_on_an_image_and_deleted(endpoint: str) -> None:
+    await use_definitions(endpoint)
+
+
+async def use_definitions(endpoint: str, owner: str = "") -> None:
+    """Make a namespace, use it on an image, delete it. `owner`: of the namespace, where the caller has no project."""
+    other = Endpoint(endpoint)
+    made = Metadefs(other.client)
+    image = other.client.create({"name": "defined", "disk_format": "raw", "container_format": "bare"}).image
+    async with screen(other, opening=Opening(Options(endpoint=endpoint))) as at:
+        view = at.desk.metadefs
+        await at.press("0")
+        await at.until(lambda: view.read_at is not None and not view.unread, 20)
+        if owner:
+            made.create({"namespace": "Site::Racks", "owner": owner, "visibility": "public"})
+            await at.until(lambda: "Site::Racks" in view.whole, 20)
+        else:
+            await at.press("n", *"Site::Racks", "ctrl+s")
+        await at.until(lambda: view.current is not None and view.current.name == "Site::Racks")
+        await at.press("a", "r")
+        await at.sees("Goes on", "another type")
+        await at.press("G", "enter", *"OS::Glance::Image", "tab", *"site_", "ctrl+s")
+        await at.until(lambda: view.current.name == "OS::Glance::Image")
+        await at.press("a", "p", *"row")
+        at.app.screen.query_one("#allowed").value = "a b 'c d'"
+        await at.press("ctrl+s")
+        await at.until(lambda: view.current.name == "row")
+        assert made.namespace("Site::Racks")["properties"]["row"]["enum"] == ["a", "b", "c d"]
+
+        at.desk.open_image(image)
+        await at.press("a")
+        await at.until(lambda: getattr(at.app.screen, "book", None) is not None, 20)
+        await at.press(*"site_row", "enter", *"z", "enter")
+        await at.sees("'z' is none of a, b, c d")
+        await at.press("backspace", "c", "tab", "enter")
+        await at.until(lambda: at.desk.image.image.properties.get("site_row") == "c d")
+
+        await at.press("0", "h", "D")
+        await at.sees("Delete Site::Racks?")
+        await heard(at)
+        await at.press(*"Site::Racks", "enter")
+        await at.until(lambda: made.find("Site::Racks") is None)
+        await at.until(lambda: "Site::Racks" not in view.documents)

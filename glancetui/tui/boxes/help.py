@@ -80,7 +80,7 @@ def page(view: str, keymap: Keymap, glyphs: Glyphs, palette: Palette) -> Text:
         text.append(f"{title}\n", palette.head)
         for action in actions:
             keys = " ".join(shown_key(key) for key in keymap.keys(action))
-            text.append(f"  {keys:<16}", palette.key).append(f"{action.help}\n", palette.ink)
+            text.append(f"  {keys:<16}", palette.key).append(f"{action.help_in(view)}\n", palette.ink)
         text.append("\n")
     if view == "images":
         _filter_help(text, palette)

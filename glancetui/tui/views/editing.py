@@ -3,76 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from functools import partial
 
 from textual import work
-from textual.app import SuspendNotSupported
 
 from glancetui.client import edit
 from glancetui.client.values import RemoteImage
-from glancetui.errors import ConfigError, GlancetuiError
-from glancetui.tui import editor
+from glancetui.errors import GlancetuiError
 from glancetui.tui.boxes.base import given
 from glancetui.tui.boxes.confirm import Confirm, Question
 from glancetui.tui.boxes.line import LineBox
 from glancetui.tui.views.acting import ImageActions
-
-if TYPE_CHECKING:
-    from glancetui.tui.application import GlanceApp
+from glancetui.tui.views.handing import TextEditing
 
 
-class ImageEditing(ImageActions):
+class ImageEditing(TextEditing, ImageActions):
     """What a view inherits to act on its chosen images, editing included."""
 
     @work(exclusive=True, group="editing", exit_on_error=False)
     async def act_edit(self) -> None:
         """`e`: the image as a text; what differs afterwards is shown, and sent after consent."""
         image = self.chosen()[0]
-        try:
-            words, path = editor.command(), editor.draft_file(image.id)
-        except (ConfigError, OSError) as error:
-            self.desk.say(f"Edit: {error}", "warning")
-            return
         before = edit.draft_of(image)
         text = edit.spelled(before, _head(image))
-        while True:
-            typed = self._typed(words, path, text)
-            if typed is None:
-                return
-            if typed == text:
-                self._left(path, image, before)
-                return
-            problem = await self._send(image, before, typed)
-            if not problem:
-                path.unlink(missing_ok=True)
-                return
-            text = f"# NOT SENT: {problem}\n# Leave without a change to give up.\n{_without_problem(typed)}"
-
-    def _typed(self, words: list[str], path: Path, text: str) -> str | None:
-        """What the text has become in the editor; None: there was no editing."""
-        try:
-            editor.write(path, text)
-            with cast("GlanceApp", self.app).lent():
-                editor.run(words, path)
-            return path.read_text("utf-8")
-        except SuspendNotSupported:
-            self.desk.say("Edit: this terminal cannot be handed to an editor.", "warning")
-        except (OSError, UnicodeDecodeError) as error:
-            self.desk.say(f"Edit: {error}", "warning")
-        return None
-
-    def _left(self, path: Path, image: RemoteImage, before: edit.Draft) -> None:
-        """The editor was left without a change."""
-        try:
-            kept = edit.read(path.read_text("utf-8")) != before
-        except (GlancetuiError, OSError):
-            kept = True
-        if kept:
-            self.desk.say(f"Nothing was sent. What you typed is in {path}.", "warning", seconds=10)
-            return
-        path.unlink(missing_ok=True)
-        self.desk.say(f"{image.name or image.id}: nothing was changed.")
+        await self.edit_text(image.id, image.name or image.id, text, partial(self._send, image, before))
 
     async def _send(self, image: RemoteImage, before: edit.Draft, typed: str) -> str:
         """Ask, then send. The sentence for the operator to go on from; empty: done, or called off."""
@@ -155,9 +109,3 @@ def _head(image: RemoteImage) -> tuple[str, ...]:
         f"Image {image.id}",
         "Save and leave: what differs is shown before it is sent. Leave without a change: nothing happens.",
     )
-
-
-def _without_problem(text: str) -> str:
-    """Without the sentence of the attempt before."""
-    lines = text.split("\n")
-    return "\n".join(lines[2:] if lines[0].startswith("# NOT SENT: ") else lines)

@@ -17,6 +17,7 @@ from glancetui.tui.boxes.confirm import Question
 from glancetui.tui.boxes.line import LineBox
 from glancetui.tui.boxes.pick import Choice, Pick
 from glancetui.tui.session import Session
+from glancetui.tui.views.adding import PropertyAdding
 from glancetui.tui.views.base import View
 from glancetui.tui.views.editing import ImageEditing
 from glancetui.tui.widgets import facts
@@ -28,7 +29,7 @@ LONGEST_PROJECT = 255
 TABS = ("Overview", "Properties", "Locations", "Members", "Raw")
 
 
-class ImageView(ImageEditing, View):
+class ImageView(PropertyAdding, ImageEditing, View):
     name_of_view = "image"
     title_of_view = "Images"
 
@@ -53,6 +54,7 @@ class ImageView(ImageEditing, View):
 
     def disconnected(self) -> None:
         self.image = None
+        self.forget_definitions()
 
     def show_image(self, image: RemoteImage) -> None:
         self.image, self.members, self.gone = image, None, False
@@ -172,7 +174,7 @@ class ImageView(ImageEditing, View):
 
     def act_add(self) -> None:
         if TABS[self.tab] != "Members":
-            self.act_amend()
+            self.add_property(self.chosen()[0])
             return
         if self.image is not None and self.image.visibility != "shared":
             self.desk.say("Add: only a shared image has members; V makes it shared.", "warning")

@@ -47,11 +47,6 @@ LACKS: Mapping[str, Lack] = {
         "What happened, by whom, as it happens.",
         "Lists and details ask the endpoint each second, so that changes show by themselves.",
     ),
-    "metadefs": Lack(
-        "Metadefs",
-        "Metadata definitions: namespaces, properties, objects, tags, resource types.",
-        "An image's Properties tab lists its properties, undescribed.",
-    ),
 }
 
 

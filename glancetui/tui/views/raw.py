@@ -26,7 +26,7 @@ class RawView(View):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.document: Mapping[str, object] = {}
-        self.label = ""
+        self.label = self.section = ""
         self.found: list[int] = []  # lines with a match
         self.at = 0
         self.sought = ""
@@ -35,8 +35,9 @@ class RawView(View):
     def compose(self) -> ComposeResult:
         yield self.pane
 
-    def show_document(self, document: Mapping[str, object], label: str) -> None:
-        self.document, self.label = document, label
+    def show_document(self, document: Mapping[str, object], label: str, section: str) -> None:
+        """`section`: the main view that it belongs to."""
+        self.document, self.label, self.section = document, label, section
         self.search("")
         self.pane.scroll_home(animate=False)
 
@@ -69,7 +70,7 @@ class RawView(View):
         self.post_message(self.Changed())
 
     def crumbs(self) -> Sequence[str]:
-        return ("Images", self.label, "Raw")
+        return (self.section, self.label, "Raw")
 
     def chips(self, width: int) -> Text:
         palette = self.session.palette()

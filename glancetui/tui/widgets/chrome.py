@@ -15,7 +15,7 @@ from glancetui.tui.session import Session
 
 ROOMY = 112  # cells from which the tabs stand apart
 CRUMBS_TOO = 140  # cells from which the tabs leave room for the name of what is open
-LACKING = frozenset({"stores", "services", "findings", "cache", "tasks", "events", "metadefs"})
+LACKING = frozenset({"stores", "services", "findings", "cache", "tasks", "events"})
 
 
 def pressing(action_id: str) -> Style:
@@ -90,12 +90,15 @@ def footer(keymap: Keymap, palette: Palette, view: str, off: frozenset[str], wid
     more = f"{keymap.shown(_help())} more"
     for action in of_view(view):
         key = keymap.shown(action)
-        if action.weight <= 1 or cells(line.plain) + cells(key) + cells(action.label) + 4 + cells(more) > width:
+        if (
+            action.weight <= 1
+            or cells(line.plain) + cells(key) + cells(action.label_in(view)) + 4 + cells(more) > width
+        ):
             continue
         button = pressing(action.id)
         dull = Style(strike=True) + palette.faint if action.id in off else None
         line.append(key, (dull or palette.key) + button).append(" ", button)
-        line.append(action.label, (dull or palette.soft) + button).append("  ")
+        line.append(action.label_in(view), (dull or palette.soft) + button).append("  ")
     key, _, word = more.partition(" ")
     button = pressing("look.help")
     return line.append(key, palette.key + button).append(f" {word}", palette.soft + button)

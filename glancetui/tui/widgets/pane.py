@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rich.text import Text
+from rich.console import RenderableType
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
@@ -17,7 +17,7 @@ class Pane(VerticalScroll, can_focus=True, inherit_bindings=False):
     def compose(self) -> ComposeResult:
         yield Static("", markup=False)
 
-    def put(self, text: Text) -> None:
+    def put(self, text: RenderableType) -> None:
         self.query_one(Static).update(text)
 
     @property

@@ -1,16 +1,15 @@
-"""The operator's own editor, in place of the screen. What is typed there is kept in a file until it has been sent."""
+"""The operator's own editor, for a text in a file."""
 
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from glancetui.errors import ConfigError
-from glancetui.tui.settings import state_folder
 
 FALLBACKS = ("sensible-editor", "nano", "vim", "vi")
 
@@ -24,19 +23,24 @@ def command() -> list[str]:
     return words
 
 
-def draft_file(image_id: str) -> Path:
-    """Where an image is edited. The id comes from a server, and must not lead elsewhere."""
-    folder = state_folder() / "edits"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder / (re.sub(r"[^0-9A-Za-z-]", "_", image_id)[:64] + ".yaml")
-
-
 def write(path: Path, text: str) -> None:
     """Readable by its owner only."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
         file.write(text)
 
 
-def run(words: list[str], path: Path) -> None:
-    """Until the program is left; the terminal must be its own meanwhile. Raises OSError."""
-    subprocess.run([*words, str(path)], check=False)
+def run(words: list[str], path: Path) -> int:
+    """Until the program is left; the terminal must be its own meanwhile. Its exit code. Raises OSError."""
+    return subprocess.run([*words, str(path)], check=False).returncode
+
+
+def edited(text: str, suffix: str) -> str:
+    """What the editor made of it. Raises ConfigError where there is none, or where it fails."""
+    words = command()
+    with tempfile.TemporaryDirectory(prefix="glancetui-") as folder:  # only its owner may enter it
+        file = Path(folder) / f"edit{suffix}"
+        write(file, text)
+        code = run(words, file)
+        if code:
+            raise ConfigError(f"The editor {words[0]} ended with {code}, so nothing is changed")
+        return file.read_text(encoding="utf-8")
