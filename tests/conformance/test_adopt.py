@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,8 +176,21 @@ def test_what_glance_said_is_said_after_adopting_changing_and_releasing(
     move.db("adopt", "--force")
     with move.ours() as api:
         assert move.differences(last, told(api, move.ids, (ADMIN, ALPHA, GAMMA), FEW)) == []
-    untouched = {name: listed for name, listed in move.rows().items() if name.startswith(("metadef", "node", "task"))}
-    assert untouched == {name: rows[name] for name in untouched}
+    unfinished = {row[:ID_ENDS] for row in rows["tasks"] if "'pending'" in row or "'processing'" in row}
+    assert len(unfinished) < len(rows["tasks"])
+    assert kept(move.rows(), unfinished) == kept(rows, unfinished)
+
+
+ID_ENDS = len("('") + 36  # of a row as text, which its task's id begins
+
+
+def kept(rows: Mapping[str, Sequence[str]], unfinished: Set[str]) -> dict[str, list[str]]:
+    """What no service of ours touches: definitions, nodes, and tasks but for those that Glance died over."""
+    return {
+        name: [row for row in listed if row[:ID_ENDS] not in unfinished]
+        for name, listed in rows.items()
+        if name.startswith(("metadef", "node", "task"))
+    }
 
 
 @pytest.mark.backend("glance")
