@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,7 +184,7 @@ def test_what_glance_said_is_said_after_adopting_changing_and_releasing(
 ID_ENDS = len("('") + 36  # of a row as text, which its task's id begins
 
 
-def kept(rows: Mapping[str, Sequence[str]], unfinished: Set[str]) -> dict[str, list[str]]:
+def kept(rows: Mapping[str, Sequence[str]], unfinished: Collection[str]) -> dict[str, list[str]]:
     """What no service of ours touches: definitions, nodes, and tasks but for those that Glance died over."""
     return {
         name: [row for row in listed if row[:ID_ENDS] not in unfinished]
