@@ -5,6 +5,7 @@ Every value of the text is read as the words that stand there: `version: 1.10` i
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 
@@ -13,6 +14,7 @@ import msgspec
 from glancetui.client.values import RemoteImage
 from glancetui.errors import BadRequest
 
+_LINE_ENDS = re.compile("[\x85\u2028\u2029\ufeff]")
 LARGEST_TEXT = 1 << 20  # characters
 VISIBILITIES = ("private", "shared", "community", "public")
 TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
@@ -59,7 +61,6 @@ def draft_of(image: RemoteImage) -> Draft:
 
 def spelled(draft: Draft, head: Sequence[str] = ()) -> str:
     """YAML, below `head` as comments."""
-    import yaml
 
     lines = [f"# {line}" for line in head]
     for name in Draft.__struct_fields__:
@@ -68,8 +69,18 @@ def spelled(draft: Draft, head: Sequence[str] = ()) -> str:
             lines.append(f"# {NOTES[name]}")
         shown = list(value) if isinstance(value, tuple) else "" if value is None else value
         entry = {name: dict(shown) if isinstance(shown, Mapping) else shown}
-        lines.append(yaml.safe_dump(entry, allow_unicode=True, width=1000, sort_keys=False).rstrip("\n"))
+        lines.append(_dumped(entry))
     return "\n".join(lines) + "\n"
+
+
+def _dumped(entry: Mapping[str, object]) -> str:
+    """One field. PyYAML writes some characters as they are that it takes for ends of lines when it reads them."""
+    import yaml
+
+    text = yaml.safe_dump(entry, allow_unicode=True, width=1000, sort_keys=False)
+    if _LINE_ENDS.search(text):
+        text = yaml.safe_dump(entry, allow_unicode=False, width=1000, sort_keys=False)
+    return text.rstrip("\n")
 
 
 def read(text: str) -> Draft:
