@@ -35,14 +35,16 @@ def scans(kind: str, db: sa.Connection, text: str, values: tuple[object, ...]) -
                     yield f"{row['type']} {row['table']} {row['key']}"
         case _:
             [(plan,)] = db.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {text}", values).fetchall()
-            yield from read_through((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
+            # A count ends early. Which index it takes PostgreSQL decides by its statistics, of which a new table has none.
+            poor = frozenset() if text.startswith("SELECT (SELECT count") else POOR
+            yield from read_through((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"], poor)
 
 
-def read_through(node: dict[str, Any]) -> Iterator[str]:
-    if node.get("Relation Name") in TABLES and ("Index Cond" not in node or node.get("Index Name") in POOR):
+def read_through(node: dict[str, Any], poor: frozenset[str]) -> Iterator[str]:
+    if node.get("Relation Name") in TABLES and ("Index Cond" not in node or node.get("Index Name") in poor):
         yield f"{node['Node Type']} {node['Relation Name']} {node.get('Index Name')}"
     for part in node.get("Plans", ()):
-        yield from read_through(part)
+        yield from read_through(part, poor)
 
 
 @pytest.fixture
