@@ -35,7 +35,7 @@ def scans(kind: str, db: sa.Connection, text: str, values: tuple[object, ...]) -
                     yield f"{row['type']} {row['table']} {row['key']}"
         case _:
             [(plan,)] = db.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {text}", values).fetchall()
-            # A count ends early. Which index it takes PostgreSQL decides by its statistics, of which a new table has none.
+            # A count ends early. Its index PostgreSQL chooses by statistics, of which a new table has none.
             poor = frozenset() if text.startswith("SELECT (SELECT count") else POOR
             yield from read_through((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"], poor)
 
