@@ -60,6 +60,7 @@ def reading(*keys: str) -> Callable[[Pilot[int]], object]:
         view = pilot.app.desk.metadefs
         while first == "0" and (view.read_at is None or view.unread):
             await pilot.pause(0.02)
+        view.read_at = pilot.app.session.clock() + 3600  # however slow the machine, it is read just now
         await then(*rest)(pilot)
 
     return run
