@@ -121,7 +121,7 @@ def measured(bench: Bench, options: argparse.Namespace) -> tuple[report.Rounds, 
     chosen = [measure for measure in measures(bench) if not options.only or measure.name in options.only]
     for measure in chosen:
         if measure.name == "upload":  # round 0 counts for nothing: nobody's file of the round before has gone yet
-            run_in_turn(bench, measure, -1, {}, missing)
+            run_in_turn((bench.ours, bench.glance), measure, -1, {}, missing)
     for number in range(options.rounds):
         for measure in chosen:
             run_in_turn((bench.ours, bench.glance), measure, number, rounds, missing)
