@@ -63,9 +63,7 @@ class Machine(NamedTuple):
     settings: str
 
 
-def results(
-    machine: Machine, rounds: Rounds, growths: Sequence[Growth], pages: str, split: str, missing: Sequence[str]
-) -> str:
+def results(machine: Machine, rounds: Rounds, growths: Sequence[Growth], pages: str, missing: Sequence[str]) -> str:
     parts = [
         "# Benchmarks",
         INTRODUCTION.format(machine=machine),
@@ -80,8 +78,6 @@ def results(
         parts += ["## Memory", memory_text(growths)]
     if pages:
         parts += ["## Pages", pages]
-    if split:
-        parts += ["## The registry as a service of its own", split]
     if missing:
         parts += ["## Not measured", "\n".join(f"- {reason}" for reason in missing)]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"

@@ -48,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             growths = [] if options.only and "memory" not in options.only else memory_growths(bench)
     finally:
         shutil.rmtree(folder)
-    pages, split = table_of("pages", options, missing), table_of("split", options, missing)
-    text = report.results(machine(options), rounds, growths, pages, split, missing)
+    pages = table_of("pages", options, missing)
+    text = report.results(machine(options), rounds, growths, pages, missing)
     options.output.write_text(text)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(
@@ -71,7 +71,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--only",
         type=lambda text: text.split(","),
-        help="names of measures, comma-separated; also memory, pages, split",
+        help="names of measures, comma-separated; also memory, pages",
     )
     parser.add_argument("--quick", action="store_true", help="one short round: does everything run?")
     parser.add_argument("--folder", type=Path, default=cache, help="for servers and their data")

@@ -41,14 +41,14 @@ def test_one_failed_request_in_any_round_misses_the_target() -> None:
 def test_what_could_not_be_measured_is_neither_met_nor_missed() -> None:
     rounds = {"upload": {"glancetui": [{"MiB_s": 100.0}], "local": []}}
     assert target_line(Target("upload", "MiB_s", "local", "≥", 0.85), rounds).endswith("| not measured | |")
-    text = results(Machine("m", "s"), rounds, [], "", "", ["upload, local: no room"])
+    text = results(Machine("m", "s"), rounds, [], "", ["upload, local: no room"])
     assert "## Not measured" in text
     assert "- upload, local: no room" in text
 
 
 @pytest.mark.parametrize(("peak", "verdict"), [(163 * MIB, "met"), (165 * MIB, "**missed**")])
 def test_memory_target_is_about_growth(peak: int, verdict: str) -> None:
-    text = results(Machine("m", "s"), {}, [Growth(100 * MIB, peak, 50)], "", "", [])
+    text = results(Machine("m", "s"), {}, [Growth(100 * MIB, peak, 50)], "", [])
     assert f"| < 64 MiB | {(peak >> 20) - 100:.1f} MiB | {verdict} |" in text
 
 
