@@ -114,7 +114,7 @@ def targets() -> list[Target]:
         found += [Target(f"{kind}: {name}", "per_s", "Glance", "≥", 15) for name in READS]
         found += [Target(f"{kind}: {name}", "per_s", "Glance", "≥", 8) for name in WRITES]
         found += [Target(f"{kind}: {name}", "failed", None, "≤", 0) for name in (*READS, *WRITES)]
-    found += [Target(f"split: {name}", "per_s", "in one", "≥", 0.5, subject="apart") for name in (*READS, *WRITES)]
+    found += [Target(f"split: {name}", "per_s", "glancetui", "≥", 0.5, subject="apart") for name in (*READS, *WRITES)]
     return found
 
 
