@@ -11,6 +11,7 @@ from typing import cast
 import msgspec
 import platformdirs
 
+from glancetui.config.caching import cache_settings
 from glancetui.config.folders import check_folders
 from glancetui.config.imageschema import extra_properties
 from glancetui.config.imports import import_methods, import_settings
@@ -60,6 +61,7 @@ def assemble(values: Values, *, config_files: tuple[Path, ...], config_dirs: tup
         policy=policy_settings(values, config_files, search),
         enabled_import_methods=import_methods(values),
         imports=import_settings(values),
+        cache=cache_settings(values),
         staging_dir=staging_folder(values, data_dir),
         debug=values.get("DEFAULT", "debug"),
         log_file=log_file(values),

@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from glancetui.model import Image, Location, Member, Viewer
+from glancetui.registry.caching import Caching
 from glancetui.registry.jobs import Jobs
 from glancetui.registry.marks import local, repeatable
 from glancetui.registry.metadefs import Metadefs
@@ -136,7 +137,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class Registry(Jobs, Metadefs, Protocol):
+class Registry(Jobs, Metadefs, Caching, Protocol):
     # -- images ------------------------------------------------------------------------------------------------------
     def create_image(self, new: NewImage, actor: Actor) -> Image:
         """Raises Duplicate if the id was ever used, deleted images included."""

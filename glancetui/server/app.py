@@ -19,6 +19,7 @@ from glancetui.server.build import Service
 from glancetui.server.cors import Cors
 from glancetui.server.routes import (
     actions,
+    cache,
     data,
     images,
     imports,
@@ -46,6 +47,7 @@ ROUTES = tuple(
         schemas.ROUTES,
         metadef_namespaces.ROUTES,
         metadef_items.ROUTES,
+        cache.ROUTES,
     ),
 )
 REQUEST_ID = b"x-openstack-request-id"
@@ -62,7 +64,8 @@ class Application:
         self._authenticator: Authenticator = service.authenticator
         self._policy = service.policy
         self._router = Router(ROUTES)
-        self._versions = Versions(server, multi_store=service.settings.multi_store)
+        settings = service.settings
+        self._versions = Versions(server, multi_store=settings.multi_store, cache=settings.cache is not None)
         self._cors = Cors(server)
         self._behind_proxy = server.enable_proxy_headers_parsing
         self._longest_id = server.max_request_id_length

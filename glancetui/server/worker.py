@@ -63,6 +63,8 @@ class Worker:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGHUP})
         service.housekeeping.start()
         service.jobs.start()
+        if service.cache is not None:
+            service.cache.keeper.start()
         ready()
         await self._tick_until_stopped()
         for server in servers:

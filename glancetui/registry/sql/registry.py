@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from glancetui.errors import NotFound, RegistryUnavailable
 from glancetui.model import Image, ImageStatus, Member, Viewer
+from glancetui.registry.caching import CacheEntry
 from glancetui.registry.interface import (
     Actor,
     Event,
@@ -23,7 +24,7 @@ from glancetui.registry.interface import (
     Seen,
 )
 from glancetui.registry.jobs import Facts, Job, NewJob, Progress, Task, TaskQuery
-from glancetui.registry.sql import events, images, jobs, leases, members, outbox, tasks, uploads
+from glancetui.registry.sql import caching, events, images, jobs, leases, members, outbox, tasks, uploads
 from glancetui.registry.sql.change import Change
 from glancetui.registry.sql.database import Clock, Database, Result, utc_now
 from glancetui.registry.sql.documents import decode_image
@@ -232,6 +233,23 @@ class SqlRegistry(SqlMetadefs):
 
     def remove_member(self, image_id: str, member_id: str, actor: Actor) -> None:
         self._change(actor, lambda change: members.remove(change, image_id, member_id))
+
+    # -- caches of nodes -----------------------------------------------------------------------------------------------
+
+    def cache_entries(self, node: str) -> Sequence[CacheEntry]:
+        return self._database.read(lambda db: caching.entries(db, node))
+
+    def put_cache_entry(self, node: str, entry: CacheEntry) -> None:
+        self._database.write(lambda db: caching.put(db, node, entry))
+
+    def count_cache_hits(self, node: str, image_id: str, hits: int, at: datetime) -> None:
+        self._database.write(lambda db: caching.hit(db, node, image_id, hits, at))
+
+    def drop_cache_entries(self, node: str, image_ids: Sequence[str]) -> None:
+        self._database.write(lambda db: caching.drop(db, node, image_ids))
+
+    def nodes_caching(self, image_id: str) -> Sequence[str]:
+        return self._database.read(lambda db: caching.nodes(db, image_id))
 
     # -- events, leases, service ---------------------------------------------------------------------------------------
 

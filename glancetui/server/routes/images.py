@@ -107,6 +107,8 @@ async def delete_image(request: Request) -> Response:
         return await in_slow_thread(request, pass_on, request, elsewhere, None)
     await in_thread(request, service.imports.delete, caller, image_id, condition)
     service.housekeeping.wake()  # the bytes are removed now and not at the next round
+    if service.cache is not None:
+        await in_thread(request, service.cache.cache.forget, image_id)
     return nothing()
 
 

@@ -1,0 +1,185 @@
+"""Filling entries: one thread for each, fed by one read of the store, whoever follows it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import threading
+from collections.abc import Callable, Generator, Iterator
+from typing import BinaryIO
+
+from glancetui.cache.folder import CacheFolder, Draft
+from glancetui.errors import GlancetuiError, ShortRead
+from glancetui.images.deliver import Delivery, Growing
+from glancetui.model import Image
+from glancetui.stores.driver import CHUNK
+from glancetui.stores.writeback import start_writing
+
+log = logging.getLogger(__name__)
+
+MOST = 8  # at once in a worker; beyond it images come from their stores alone
+WRITE_BACK = 32 << 20  # bytes after which the kernel is asked to begin writing, so that fsync has little left to do
+
+
+class Useless(Exception):
+    """What was read must not become an entry, or nobody wants it any more. The text says why."""
+
+
+class Fill:
+    """One entry on its way. `kept`: it is wanted by the queue, not only by its readers."""
+
+    def __init__(self, draft: Draft, image: Image, *, kept: bool) -> None:
+        self.image = image
+        self.draft = draft
+        self._kept = kept
+        self._readers = 0
+        self._over = False
+        self._lock = threading.Lock()
+
+    def join(self) -> None:
+        with self._lock:
+            self._readers += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._readers -= 1
+
+    def give_up(self) -> None:
+        """The worker ends."""
+        self._over = True
+
+    def check(self) -> None:
+        """Raises Useless when nobody waits for the rest."""
+        if self._over:
+            raise Useless("the service stops")
+        if not self._kept and self._readers == 0:
+            raise Useless("its readers broke off")
+
+
+class Fills:
+    """The fillings of this worker. `done` is told of each entry that counts from now on, `ended` of every filling."""
+
+    def __init__(
+        self, folder: CacheFolder, done: Callable[[Image], None], ended: Callable[[], None], most: int = MOST
+    ) -> None:
+        self._folder = folder
+        self._done = done
+        self._ended = ended
+        self._most = most
+        self._running: dict[str, Fill] = {}
+        self._lock = threading.Lock()
+        self._closing = False
+
+    def begin(self, image: Image, *, kept: bool = False) -> Fill | None:
+        """A filling that is to be started or undone; None: another goes on, too many do, or there is no room."""
+        with self._lock:
+            if self._closing or len(self._running) >= self._most or image.id in self._running:
+                return None
+            if self._folder.room() < (image.size or 0):
+                log.warning("Image %s does not fit into the cache: its disk is full. Prune it.", image.id)
+                return None
+            draft = self._folder.begin(image.id)
+            if draft is None:
+                return None
+            fill = self._running[image.id] = Fill(draft, image, kept=kept)
+            return fill
+
+    def start(self, fill: Fill, source: Delivery) -> None:
+        """Takes the source over."""
+        name = f"cache-{fill.image.id[:8]}"
+        threading.Thread(target=self._run, args=(fill, source), name=name, daemon=True).start()
+
+    def undo(self, fill: Fill) -> None:
+        """There is nothing to fill it from."""
+        fill.draft.remove()
+        self._forget(fill)
+
+    def join(self, image_id: str) -> Callable[[], None]:
+        """One reader more, wherever the entry is filled; what is returned is to be called when it leaves."""
+        fill = self._running.get(image_id)
+        if fill is None:
+            return _nothing
+        fill.join()
+        return fill.leave
+
+    def close(self) -> None:
+        """Undoes what is under way, at its next chunk."""
+        with self._lock:
+            self._closing = True
+            for fill in self._running.values():
+                fill.give_up()
+
+    def _run(self, fill: Fill, source: Delivery) -> None:
+        try:
+            take_in(fill, source)
+            fill.draft.commit()
+            self._done(fill.image)
+        except Useless as reason:
+            log.info("Image %s was not cached: %s.", fill.image.id, reason)
+            fill.draft.discard()
+        except OSError as error:
+            log.warning("Image %s was not cached: %s.", fill.image.id, error.strerror)
+            fill.draft.remove()  # half an entry must not go on filling a full disk
+        except GlancetuiError as error:
+            log.warning("Image %s was not cached: %s", fill.image.id, error)
+            fill.draft.discard()
+        except Exception:
+            log.exception("Image %s was not cached.", fill.image.id)
+            fill.draft.discard()
+        finally:
+            source.close()
+            self._forget(fill)
+
+    def _forget(self, fill: Fill) -> None:
+        with self._lock:
+            self._running.pop(fill.image.id, None)
+        fill.draft.close()
+        self._ended()
+
+
+def take_in(fill: Fill, source: Delivery) -> None:
+    """Every byte into the draft. Raises Useless, ShortRead, OSError, StoreUnavailable."""
+    image, size = fill.image, source.size
+    digest, expected = digest_of(image)
+    got = written_back = 0
+    for chunk in pieces(source):
+        fill.check()
+        got += len(chunk)
+        if got > size:
+            raise Useless(f"its store gives more than its {size} bytes")
+        fill.draft.write(chunk)
+        digest.update(chunk)
+        if got - written_back >= WRITE_BACK:
+            start_writing(fill.draft.file.fileno(), written_back, got - written_back)
+            written_back = got
+    if got < size:
+        raise ShortRead("of its copy", image.id, got, size)
+    if expected is not None and digest.hexdigest() != expected:
+        raise Useless(f"its bytes do not match its {digest.name} hash; read it back with its copies in mind")
+
+
+def digest_of(image: Image) -> tuple[hashlib._Hash, str | None]:
+    """What is computed of the image's bytes, and what must come out; None: the image has no hash. Raises Useless."""
+    name, value = (image.os_hash_algo, image.os_hash_value) if image.os_hash_value else ("md5", image.checksum)
+    try:
+        return hashlib.new(name or "md5", usedforsecurity=False), value
+    except ValueError as error:
+        raise Useless(f"its hash is of an algorithm that is not known here, {name}") from error
+
+
+def pieces(source: Delivery) -> Iterator[bytes]:
+    if isinstance(source.content, Growing):  # of a cache: never of a store
+        raise TypeError("An entry is filled from a store.")
+    return source.content if isinstance(source.content, Generator) else file_pieces(source.content, source.size)
+
+
+def file_pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
+    offset = 0
+    while offset < size and (piece := os.pread(file.fileno(), CHUNK, offset)):
+        offset += len(piece)
+        yield piece
+
+
+def _nothing() -> None:
+    """The entry is filled by another process, which does not know of this reader."""
