@@ -26,6 +26,10 @@ class Useless(Exception):
     """What was read must not become an entry, or nobody wants it any more. The text says why."""
 
 
+class Wrong(Useless):
+    """What the store gave is not the image. The text says why."""
+
+
 class Fill:
     """One entry on its way. `kept`: it is wanted by the queue, not only by its readers."""
 
@@ -71,6 +75,10 @@ class Fills:
         self._lock = threading.Lock()
         self._closing = False
 
+    @property
+    def busy(self) -> int:
+        return len(self._running)
+
     def begin(self, image: Image, *, kept: bool = False) -> Fill | None:
         """A filling that is to be started or undone; None: another goes on, too many do, or there is no room."""
         with self._lock:
@@ -115,6 +123,9 @@ class Fills:
             take_in(fill, source)
             fill.draft.commit()
             self._done(fill.image)
+        except Wrong as reason:
+            log.error("Image %s was not cached: %s.", fill.image.id, reason)  # noqa: TRY400 - the sentence says it all
+            fill.draft.discard()
         except Useless as reason:
             log.info("Image %s was not cached: %s.", fill.image.id, reason)
             fill.draft.discard()
@@ -147,7 +158,7 @@ def take_in(fill: Fill, source: Delivery) -> None:
         fill.check()
         got += len(chunk)
         if got > size:
-            raise Useless(f"its store gives more than its {size} bytes")
+            raise Wrong(f"its store gives more than its {size} bytes")
         fill.draft.write(chunk)
         digest.update(chunk)
         if got - written_back >= WRITE_BACK:
@@ -156,7 +167,7 @@ def take_in(fill: Fill, source: Delivery) -> None:
     if got < size:
         raise ShortRead("of its copy", image.id, got, size)
     if expected is not None and digest.hexdigest() != expected:
-        raise Useless(f"its bytes do not match its {digest.name} hash; read it back with its copies in mind")
+        raise Wrong(f"what its store gave does not match its {digest.name} hash; the copy there is damaged")
 
 
 def digest_of(image: Image) -> tuple[hashlib._Hash, str | None]:
