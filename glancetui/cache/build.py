@@ -52,6 +52,6 @@ def build_cache(
         deliver=cached_deliver,
         fills=fills,
         keeper=keeper,
-        rules=CacheRules(cache, keeper, images, policy),
+        rules=CacheRules(cache, fills, keeper, images, policy),
         on_downloads=settings.on_downloads,
     )

@@ -9,7 +9,7 @@ from functools import partial
 from typing import BinaryIO
 
 from glancetui.cache.cache import Cache
-from glancetui.cache.filling import Fill, Fills
+from glancetui.cache.filling import Attendance, Fill, Fills
 from glancetui.cache.folder import CacheFolder
 from glancetui.cache.following import Following
 from glancetui.errors import ObjectNotFound
@@ -112,7 +112,7 @@ class CachedDeliver:
             return source
         fill.join()
         self._fills.start(fill, source)
-        return delivery(image, Span(0, source.size), self._following(file, image, fill.leave))
+        return delivery(image, Span(0, source.size), self._following(file, image, fill))
 
     def _source(self, fill: Fill, preferred: Sequence[str]) -> Delivery | None:
         """What fills the entry; where there is nothing, or reading fails, the filling is undone."""
@@ -135,8 +135,8 @@ class CachedDeliver:
         following.close()
         return None
 
-    def _following(self, file: BinaryIO, image: Image, left: Callable[[], None]) -> Following:
-        return Following(file, image.size or 0, partial(self._deliver.rest, image), left)
+    def _following(self, file: BinaryIO, image: Image, attendance: Attendance) -> Following:
+        return Following(file, image.size or 0, partial(self._deliver.rest, image), attendance)
 
 
 def is_cacheable(image: Image) -> bool:

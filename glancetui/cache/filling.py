@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Generator, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from glancetui.cache.folder import CacheFolder, Draft
 from glancetui.errors import GlancetuiError, ShortRead
@@ -30,35 +30,79 @@ class Wrong(Useless):
     """What the store gave is not the image. The text says why."""
 
 
+class Attendance(Protocol):
+    """A reader's place at a filling."""
+
+    def finish(self) -> None:
+        """It has come to the end."""
+
+    def leave(self) -> None:
+        """It goes, whether it has come to the end or not."""
+
+
+class Elsewhere:
+    """Of an entry that another process fills, which does not know of this reader."""
+
+    def finish(self) -> None:
+        """Its own readers decide."""
+
+    def leave(self) -> None:
+        """Its own readers decide."""
+
+
 class Fill:
     """One entry on its way. `kept`: it is wanted by the queue, not only by its readers."""
 
     def __init__(self, draft: Draft, image: Image, *, kept: bool) -> None:
         self.image = image
         self.draft = draft
+        self.has_all = False  # nothing more is read from the store
         self._kept = kept
         self._readers = 0
+        self._read = False
         self._over = False
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
 
     def join(self) -> None:
-        with self._lock:
+        with self._changed:
             self._readers += 1
 
     def leave(self) -> None:
-        with self._lock:
+        with self._changed:
             self._readers -= 1
+            self._changed.notify_all()
+
+    def finish(self) -> None:
+        """A reader has come to the end."""
+        with self._changed:
+            self._read = True
+            self._changed.notify_all()
+
+    def keep(self) -> None:
+        """It was queued for meanwhile."""
+        with self._changed:
+            self._kept = True
+            self._changed.notify_all()
 
     def give_up(self) -> None:
         """The worker ends."""
-        self._over = True
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
 
     def check(self) -> None:
         """Raises Useless when nobody waits for the rest."""
         if self._over:
             raise Useless("the service stops")
-        if not self._kept and self._readers == 0:
+        if not self._kept and not self._read and self._readers == 0:
             raise Useless("its readers broke off")
+
+    def wait_for_a_reader(self) -> None:
+        """An image that nobody has read to its end is not cached, as in Glance, however fast its store was. Raises
+        Useless."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._kept or self._read or self._over or self._readers == 0)
+        self.check()
 
 
 class Fills:
@@ -77,12 +121,17 @@ class Fills:
 
     @property
     def busy(self) -> int:
-        return len(self._running)
+        """Those that read their stores; who only waits for a slow reader keeps nobody else away."""
+        return sum(not fill.has_all for fill in tuple(self._running.values()))
+
+    @property
+    def idle(self) -> bool:
+        return not self._running
 
     def begin(self, image: Image, *, kept: bool = False) -> Fill | None:
         """A filling that is to be started or undone; None: another goes on, too many do, or there is no room."""
         with self._lock:
-            if self._closing or len(self._running) >= self._most or image.id in self._running:
+            if self._closing or self.busy >= self._most or image.id in self._running:
                 return None
             if self._folder.room() < (image.size or 0):
                 log.warning("Image %s does not fit into the cache: its disk is full. Prune it.", image.id)
@@ -103,13 +152,19 @@ class Fills:
         fill.draft.remove()
         self._forget(fill)
 
-    def join(self, image_id: str) -> Callable[[], None]:
-        """One reader more, wherever the entry is filled; what is returned is to be called when it leaves."""
+    def join(self, image_id: str) -> Attendance:
+        """One reader more, wherever the entry is filled."""
         fill = self._running.get(image_id)
         if fill is None:
-            return _nothing
+            return Elsewhere()
         fill.join()
-        return fill.leave
+        return fill
+
+    def keep(self, image_id: str) -> None:
+        """It was queued for: if it is being filled here, that does not depend on its readers any more."""
+        fill = self._running.get(image_id)
+        if fill is not None:
+            fill.keep()
 
     def close(self) -> None:
         """Undoes what is under way, at its next chunk."""
@@ -121,6 +176,9 @@ class Fills:
     def _run(self, fill: Fill, source: Delivery) -> None:
         try:
             take_in(fill, source)
+            source.close()
+            fill.has_all = True
+            fill.wait_for_a_reader()
             fill.draft.commit()
             self._done(fill.image)
         except Wrong as reason:
@@ -190,7 +248,3 @@ def file_pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
     while offset < size and (piece := os.pread(file.fileno(), CHUNK, offset)):
         offset += len(piece)
         yield piece
-
-
-def _nothing() -> None:
-    """The entry is filled by another process, which does not know of this reader."""

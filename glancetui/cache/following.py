@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import BinaryIO
 
+from glancetui.cache.filling import Attendance
 from glancetui.cache.folder import is_locked
 from glancetui.images.deliver import Chunks
 from glancetui.images.ranges import Span
@@ -22,16 +23,14 @@ PATIENCE = 30.0  # seconds that a thread waits for the first byte
 
 
 class Following:
-    """Implements `glancetui.images.deliver.Growing`. `size`: of the image; `left` is told once that it goes."""
+    """Implements `glancetui.images.deliver.Growing`. `size`: of the image."""
 
-    def __init__(
-        self, file: BinaryIO, size: int, from_store: Callable[[Span], Chunks], left: Callable[[], None]
-    ) -> None:
+    def __init__(self, file: BinaryIO, size: int, from_store: Callable[[Span], Chunks], attendance: Attendance) -> None:
         self.file = file
         self._size = size
         self._from_store = from_store
-        self._left = left
-        self._all_there_since: float | None = None
+        self._attendance = attendance
+        self._at_end_since: float | None = None
 
     def reach(self, offset: int) -> int | None:
         there = self._there()
@@ -40,7 +39,10 @@ class Following:
                 return max(there, offset)
             there = self._there()  # the last bytes may have come between the two questions
             return there if there > offset else None
-        return self._size - 1 if self._holds_back() else self._size
+        if offset < self._size - 1:
+            return self._size - 1
+        self._attendance.finish()
+        return offset if self._is_held_back() else self._size
 
     def rest(self, offset: int, count: int) -> Chunks:
         return self._from_store(Span(offset, count))
@@ -60,13 +62,13 @@ class Following:
     def close(self) -> None:
         if not self.file.closed:
             self.file.close()
-            self._left()
+            self._attendance.leave()
 
     def _there(self) -> int:
         return min(os.fstat(self.file.fileno()).st_size, self._size)
 
-    def _holds_back(self) -> bool:
+    def _is_held_back(self) -> bool:
         now = time.monotonic()
-        if self._all_there_since is None:
-            self._all_there_since = now
-        return now - self._all_there_since < HELD_BACK and is_locked(self.file.fileno())
+        if self._at_end_since is None:
+            self._at_end_since = now
+        return now - self._at_end_since < HELD_BACK and is_locked(self.file.fileno())

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from glancetui.cache.cache import Cache, Pruned
+from glancetui.cache.filling import Fills
 from glancetui.cache.keeper import Keeper
 from glancetui.errors import BadRequest, NotFound
 from glancetui.images.access import refuse_read_only
@@ -28,8 +29,9 @@ class CacheState(msgspec.Struct, frozen=True):
 class CacheRules:
     """Callable from many threads."""
 
-    def __init__(self, cache: Cache, keeper: Keeper, images: Images, policy: Policy) -> None:
+    def __init__(self, cache: Cache, fills: Fills, keeper: Keeper, images: Images, policy: Policy) -> None:
         self._cache = cache
+        self._fills = fills
         self._keeper = keeper
         self._images = images
         self._policy = policy
@@ -112,4 +114,5 @@ class CacheRules:
 
     def _enqueue(self, image_id: str) -> None:
         if self._cache.folder.enqueue(image_id):
+            self._fills.keep(image_id)
             self._keeper.wake()

@@ -148,6 +148,31 @@ def test_when_every_reader_broke_off_the_filling_is_given_up(home: Yard) -> None
     assert home.store.closed == home.store.opened == 1
 
 
+def test_an_image_that_nobody_has_read_to_its_end_is_not_cached(home: Yard) -> None:
+    image = home.uploaded()
+    first, second = (home.node.deliver.open(OWNER, image.id) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert isinstance(first.content, Growing)
+    until(lambda: first.content.reach(0) == len(DATA) - 1)  # the store was faster than the readers
+    second.close()
+    first.close()
+    home.settled()
+    assert (home.entries(), home.files()) == ([], {"invalid": [image.id]})
+
+
+def test_queueing_an_image_makes_its_entry_independent_of_its_readers(home: Yard) -> None:
+    image = home.uploaded()
+    home.store.give(PIECE)
+    delivery = home.node.deliver.open(OWNER, image.id)
+    home.node.rules.queue(ADMIN, image.id)
+    assert delivery is not None
+    delivery.close()
+    home.store.give(None)
+    until(lambda: home.entries() == [image.id])
+    assert home.store.opened == 1
+
+
 def test_a_full_disk_is_no_harm_to_readers(home: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     image = home.uploaded()
     monkeypatch.setattr(home.node.cache.folder, "room", lambda: 10)

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from glancetui.cache.build import NodeCache, build_cache
 from glancetui.config.settings import CacheSettings
 from glancetui.errors import StoreUnavailable
@@ -101,7 +99,7 @@ class Yard:
 
     def settled(self) -> None:
         """Returns when no filling of this worker is under way."""
-        until(lambda: not self.node.fills.busy)
+        until(lambda: self.node.fills.idle)
 
     def cached(self, data: bytes = DATA, **attributes: object) -> Image:
         """An image that is in the cache."""
@@ -161,7 +159,3 @@ def followed(growing: Growing, offset: int, end: int) -> Iterator[bytes]:
         piece = growing.file.read(min(reach, end) - offset)
         offset += len(piece)
         yield piece
-
-
-def without(image: Image, *fields: str) -> Image:
-    return msgspec.structs.replace(image, **dict.fromkeys(fields))
