@@ -376,6 +376,14 @@ class Client:
         answer = self._ask(method, target, headers=sent, body=body, token=token)
         return document_of(answer, self.address()) if answer.body else {}
 
+    def ask_list(self, method: str, target: str, token: CancelToken | None = None) -> list[object]:
+        """What the endpoint answers where that is a bare list."""
+        answer = self._ask(method, target, token=token)
+        try:
+            return msgspec.json.decode(answer.body, type=list[object])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ServerFault(f"{self.address()} answered with something that is no JSON list.") from error
+
     # How it is sent
 
     @contextlib.contextmanager
