@@ -27,18 +27,27 @@ class Server(NamedTuple):
 
 @contextmanager
 def glancetui(
-    folder: Path, workers: int, connection: str | None = None, *, name: str = "glancetui", role: Sequence[str] = ()
+    folder: Path,
+    workers: int,
+    connection: str | None = None,
+    *,
+    name: str = "glancetui",
+    role: Sequence[str] = (),
+    config: str = "",
 ) -> Iterator[Server]:
-    """Ours, as `glancetui serve --auth none` starts it; on SQLite unless `connection` is the URL of a database."""
+    """Ours, as `glancetui serve --auth none` starts it; on SQLite unless `connection` is the URL of a database.
+    `config`: more of its configuration file."""
     folder.mkdir(parents=True, exist_ok=True)
     port, log = free_port(), folder / "serve.log"
     command = [sys.executable, "-m", "glancetui", "serve", *role, "--auth", "none", "--listen", f"127.0.0.1:{port}"]
     command += ["--workers", str(workers), "--data-dir", str(folder / "data")]
     if connection is not None:
-        config = folder / "database.conf"
-        config.write_text(f"[database]\nconnection = {connection}\n[glancetui]\nupgrade = true\n")
-        config.chmod(0o600)
-        command += ["--config-file", str(config)]
+        config += f"\n[database]\nconnection = {connection}\n[glancetui]\nupgrade = true\n"
+    if config:
+        file = folder / "serve.conf"
+        file.write_text(config)
+        file.chmod(0o600)
+        command += ["--config-file", str(file)]
     with process(command, log) as started:
         wait_until_serving(f"http://127.0.0.1:{port}/healthcheck", started, log)
         yield Server(name, "127.0.0.1", port, started.pid)

@@ -9,11 +9,11 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO, Protocol
 
-from glancetui.cache.folder import CacheFolder, Draft
+from glancetui.cache.folder import WRITE, CacheFolder, Draft
+from glancetui.cache.hashing import HashedBehind
 from glancetui.errors import GlancetuiError, ShortRead
 from glancetui.images.deliver import Delivery, Growing
 from glancetui.model import Image
-from glancetui.stores.driver import CHUNK
 from glancetui.stores.writeback import start_writing
 
 log = logging.getLogger(__name__)
@@ -188,7 +188,7 @@ class Fills:
             log.info("Image %s was not cached: %s.", fill.image.id, reason)
             fill.draft.discard()
         except OSError as error:
-            log.warning("Image %s was not cached: %s.", fill.image.id, error.strerror)
+            log.warning("Image %s was not cached: %s.", fill.image.id, error.strerror or error)
             fill.draft.remove()  # half an entry must not go on filling a full disk
         except GlancetuiError as error:
             log.warning("Image %s was not cached: %s", fill.image.id, error)
@@ -212,18 +212,19 @@ def take_in(fill: Fill, source: Delivery) -> None:
     image, size = fill.image, source.size
     digest, expected = digest_of(image)
     got = written_back = 0
-    for chunk in pieces(source):
-        fill.check()
-        got += len(chunk)
-        if got > size:
-            raise Wrong(f"its store gives more than its {size} bytes")
-        fill.draft.write(chunk)
-        digest.update(chunk)
-        if got - written_back >= WRITE_BACK:
-            start_writing(fill.draft.file.fileno(), written_back, got - written_back)
-            written_back = got
-    if got < size:
-        raise ShortRead("of its copy", image.id, got, size)
+    with HashedBehind(fill.draft.file, digest) as behind:
+        for chunk in pieces(source):
+            fill.check()
+            got += len(chunk)
+            if got > size:
+                raise Wrong(f"its store gives more than its {size} bytes")
+            fill.draft.write(chunk)
+            behind.written(len(chunk))
+            if got - written_back >= WRITE_BACK:
+                start_writing(fill.draft.file.fileno(), written_back, got - written_back)
+                written_back = got
+        if got < size:
+            raise ShortRead("of its copy", image.id, got, size)
     if expected is not None and digest.hexdigest() != expected:
         raise Wrong(f"what its store gave does not match its {digest.name} hash; the copy there is damaged")
 
@@ -237,14 +238,16 @@ def digest_of(image: Image) -> tuple[hashlib._Hash, str | None]:
         raise Useless(f"its hash is of an algorithm that is not known here, {name}") from error
 
 
-def pieces(source: Delivery) -> Iterator[bytes]:
+def pieces(source: Delivery) -> Iterator[bytes | memoryview]:
     if isinstance(source.content, Growing):  # of a cache: never of a store
         raise TypeError("An entry is filled from a store.")
     return source.content if isinstance(source.content, Generator) else file_pieces(source.content, source.size)
 
 
-def file_pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
+def file_pieces(file: BinaryIO, size: int) -> Iterator[memoryview]:
+    """All in one buffer: each is to be done with before the next is asked for."""
+    buffer = memoryview(bytearray(WRITE))
     offset = 0
-    while offset < size and (piece := os.pread(file.fileno(), CHUNK, offset)):
-        offset += len(piece)
-        yield piece
+    while offset < size and (count := os.preadv(file.fileno(), [buffer], offset)):
+        offset += count
+        yield buffer[:count]

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 IMAGE_ID = re.compile(r"[0-9A-Za-z_-]{1,36}", re.ASCII)  # what lies in the folder under any other name is no entry
 PARTS = ("incomplete", "invalid", "queue")
 LEAST_STALL = 60.0  # seconds
+WRITE = 512 << 10  # bytes at once, for the reason that `stores.file` gives
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a link leads out of the folder, a named pipe hangs its reader
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -174,7 +175,7 @@ class Draft:
     def write(self, chunk: bytes | memoryview) -> None:
         view = memoryview(chunk)
         while view.nbytes:  # a disk that fills up takes a part first
-            view = view[self.file.write(view) :]
+            view = view[self.file.write(view[:WRITE]) :]
 
     def commit(self) -> None:
         """Makes the entry durable, then visible. Raises FileNotFoundError if it was cleaned away meanwhile."""
