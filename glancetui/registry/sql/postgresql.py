@@ -138,7 +138,10 @@ class PostgreSql(ServerDialect):
         # OFFSET 0 keeps the planner from turning the order of the steps round, and from seeking a row by anything but
         # its id. The conditions speak of the table: they are turned to what was found of it.
         nothing: sa.ColumnElement[int] = sa.literal_column("0")
-        few = ids.correlate(None).distinct().offset(nothing).subquery("few")
+        alone = ids.correlate(None)
+        if alone.get_final_froms() != [table]:  # rows of the table itself are different; told so, it might walk all ids
+            alone = alone.distinct()
+        few = alone.offset(nothing).subquery("few")
         found = sa.select(table).where(table.c.id == few.c[0]).offset(nothing).correlate(few).lateral("found_images")
         turned = ClauseAdapter(found)
         columns = [turned.traverse(column) for column in keys.selected_columns]
