@@ -86,6 +86,7 @@ NARROWED: tuple[dict[str, Any], ...] = (
 )
 
 
+@pytest.mark.slow(seconds=3)
 @pytest.mark.parametrize("few", [0, 2000], ids=["walking", "driving"])
 @pytest.mark.parametrize(
     "who",
