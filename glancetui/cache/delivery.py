@@ -9,8 +9,8 @@ from functools import partial
 from typing import BinaryIO
 
 from glancetui.cache.cache import Cache
-from glancetui.cache.filling import Attendance, Fill, Fills
-from glancetui.cache.folder import CacheFolder
+from glancetui.cache.filling import Attendance, Fill, Fills, mark_for
+from glancetui.cache.folder import CacheFolder, mark_of
 from glancetui.cache.following import Following
 from glancetui.errors import ObjectNotFound
 from glancetui.images.deliver import Deliver, Delivery, Growing, wanted_span
@@ -80,12 +80,12 @@ class CachedDeliver:
         if file is None:
             return None
         length = os.fstat(file.fileno()).st_size
-        if length == image.size:
+        if length == image.size and is_of(file, image):
             self._cache.count_hit(image.id)
             self._hit()
             return file
         file.close()
-        log.error("The cached image %s has %d of %s bytes: it is removed from the cache.", image.id, length, image.size)
+        log.warning("The cached image %s is not the image any more: it is removed from the cache.", image.id)
         self._cache.evict(image.id)
         return None
 
@@ -129,6 +129,9 @@ class CachedDeliver:
         file = self._folder.being_filled(image.id)
         if file is None:
             return None
+        if not is_of(file, image):  # its bytes were replaced since
+            file.close()
+            return None
         following = self._following(file, image, self._fills.join(image.id))
         if (following.reach(offset) or 0) > offset or (not offset and following.wait_for_bytes()):
             return following
@@ -141,6 +144,12 @@ class CachedDeliver:
 
 def is_cacheable(image: Image) -> bool:
     return image.status == ImageStatus.ACTIVE and bool(image.size) and bool(image.locations)
+
+
+def is_of(file: BinaryIO, image: Image) -> bool:
+    """Whether a file was filled from the bytes that the image has now, as far as its file system can tell."""
+    mark = mark_of(file.fileno())
+    return mark is None or mark == mark_for(image)
 
 
 def delivery(image: Image, span: Span, content: BinaryIO | Growing, *, partial_: bool = False) -> Delivery:

@@ -136,7 +136,7 @@ class Fills:
             if self._folder.room() < (image.size or 0):
                 log.warning("Image %s does not fit into the cache: its disk is full. Prune it.", image.id)
                 return None
-            draft = self._folder.begin(image.id)
+            draft = self._folder.begin(image.id, mark_for(image))
             if draft is None:
                 return None
             fill = self._running[image.id] = Fill(draft, image, kept=kept)
@@ -236,6 +236,11 @@ def digest_of(image: Image) -> tuple[hashlib._Hash, str | None]:
         return hashlib.new(name or "md5", usedforsecurity=False), value
     except ValueError as error:
         raise Useless(f"its hash is of an algorithm that is not known here, {name}") from error
+
+
+def mark_for(image: Image) -> str:
+    """Whose images may be given other bytes, under the same id: by taking their locations away, and uploading anew."""
+    return image.os_hash_value or image.checksum or ""
 
 
 def pieces(source: Delivery) -> Iterator[bytes | memoryview]:

@@ -29,6 +29,7 @@ IMAGE_ID = re.compile(r"[0-9A-Za-z_-]{1,36}", re.ASCII)  # what lies in the fold
 PARTS = ("incomplete", "invalid", "queue")
 LEAST_STALL = 60.0  # seconds
 WRITE = 512 << 10  # bytes at once, for the reason that `stores.file` gives
+_MARK = "user.glancetui.mark"
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a link leads out of the folder, a named pipe hangs its reader
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -78,8 +79,9 @@ class CacheFolder:
 
     # -- entries being filled ----------------------------------------------------------------------------------------
 
-    def begin(self, image_id: str) -> Draft | None:
-        """An entry to be filled, of which there is one at a time; None: somebody else fills it, or it is there."""
+    def begin(self, image_id: str, mark: str = "") -> Draft | None:
+        """An entry to be filled, of which there is one at a time; None: somebody else fills it, or it is there. `mark`:
+        what tells the image's present bytes from those that it may be given later."""
         if not IMAGE_ID.fullmatch(image_id):
             return None
         path = self.path / "incomplete" / image_id
@@ -89,6 +91,7 @@ class CacheFolder:
             _unlink(path)  # its filler died
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _OPEN
             draft = Draft(self, image_id, open(os.open(path, flags, 0o666), "r+b", buffering=0))  # noqa: PTH123, SIM115
+            set_mark(draft.file.fileno(), mark)
             fcntl.flock(draft.file, fcntl.LOCK_EX)  # free: the file is new, and whoever would test it waits outside
             return draft
 
@@ -205,6 +208,23 @@ class Draft:
         there, ours = self._path.stat(), os.fstat(self.file.fileno())
         if (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
             raise FileNotFoundError(f"{self._path} is another's")
+
+
+def set_mark(descriptor: int, mark: str) -> None:
+    """Where the file system keeps no attributes, nothing is marked."""
+    if mark and hasattr(os, "setxattr"):
+        with contextlib.suppress(OSError):
+            os.setxattr(descriptor, _MARK, mark.encode())
+
+
+def mark_of(descriptor: int) -> str | None:
+    """None: the file system keeps none, or another program made the file."""
+    if not hasattr(os, "getxattr"):
+        return None
+    try:
+        return os.getxattr(descriptor, _MARK).decode("utf-8", "replace")
+    except OSError:
+        return None
 
 
 def is_locked(descriptor: int) -> bool:

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from glancetui.cache import following
 from glancetui.errors import BadRequest, Forbidden, NotFound, RangeNotSatisfiable, StoreUnavailable
 from glancetui.images.deliver import Growing
+from glancetui.model import Image
 from tests.cache.yard import DATA, PIECE, Yard, content, yard
 from tests.images.data_path import ADMIN, OWNER, STRANGER
 from tests.images.waiting import until
@@ -274,6 +276,22 @@ def test_an_entry_of_the_wrong_length_is_thrown_out(home: Yard) -> None:
         file.write(b"more")
     assert content(home.node.deliver.open(OWNER, image.id)) == DATA
     assert (home.folder / image.id).stat().st_size == len(DATA)
+
+
+def test_an_image_that_was_given_other_bytes_does_not_come_from_the_cache(home: Yard) -> None:
+    """Of the same length: its size would not tell."""
+    image = home.cached()
+    replaced = msgspec.structs.replace(image, os_hash_value="0" * 128)
+    assert is_of_cache(home, image)
+    assert not is_of_cache(home, replaced)
+    assert home.files() == {}
+
+
+def is_of_cache(home: Yard, image: Image) -> bool:
+    found = home.node.deliver._cached(image)
+    if found is not None:
+        found.close()
+    return found is not None
 
 
 def test_a_link_in_the_folder_is_not_followed(home: Yard, tmp_path: Path) -> None:
