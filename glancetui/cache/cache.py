@@ -85,10 +85,13 @@ class Cache:
         return size
 
     def forget(self, image_id: str) -> None:
-        """The image is gone."""
-        self.folder.dequeue(image_id)
-        if self.folder.has(image_id):
-            self.evict(image_id)
+        """The image is gone, or its bytes are. Never raises: what could not be removed goes with the next care."""
+        try:
+            self.folder.dequeue(image_id)
+            if self.folder.has(image_id):
+                self.evict(image_id)
+        except (GlancetuiError, OSError) as error:
+            log.warning("Image %s stays in the cache for now: %s", image_id, error)
 
     def evict_all(self) -> int:
         """How many went."""

@@ -86,7 +86,7 @@ class CachedDeliver:
             return file
         file.close()
         log.warning("The cached image %s is not the image any more: it is removed from the cache.", image.id)
-        self._cache.evict(image.id)
+        self._cache.forget(image.id)
         return None
 
     def _whole(self, image: Image, preferred: Sequence[str]) -> Delivery | None:

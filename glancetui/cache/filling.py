@@ -133,14 +133,21 @@ class Fills:
         with self._lock:
             if self._closing or self.busy >= self._most or image.id in self._running:
                 return None
-            if self._folder.room() < (image.size or 0):
-                log.warning("Image %s does not fit into the cache: its disk is full. Prune it.", image.id)
-                return None
-            draft = self._folder.begin(image.id, mark_for(image))
+            draft = self._draft(image)
             if draft is None:
                 return None
             fill = self._running[image.id] = Fill(draft, image, kept=kept)
             return fill
+
+    def _draft(self, image: Image) -> Draft | None:
+        try:
+            if self._folder.room() < (image.size or 0):
+                log.warning("Image %s does not fit into the cache: its disk is full. Prune it.", image.id)
+                return None
+            return self._folder.begin(image.id, mark_for(image))
+        except OSError as error:  # readers must not suffer from what is wrong with the cache
+            log.warning("Image %s cannot be cached: %s", image.id, error)
+            return None
 
     def start(self, fill: Fill, source: Delivery) -> None:
         """Takes the source over."""

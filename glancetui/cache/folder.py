@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from glancetui.errors import ConfigError
+from glancetui.errors import ConfigError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,19 @@ WRITE = 512 << 10  # bytes at once, for the reason that `stores.file` gives
 _MARK = "user.glancetui.mark"
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a link leads out of the folder, a named pipe hangs its reader
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """A folder that cannot be used, such as one that was unmounted, is Unavailable to who asks for it by name."""
+    try:
+        yield
+    except OSError as error:
+        raise FolderUnavailable(f"The folder of the image cache cannot be used: {error}.") from error
+
+
+class FolderUnavailable(Unavailable):
+    told = "The image cache of this node cannot be used now. The operator finds the reason in the log."
 
 
 class CachedFile(msgspec.Struct, frozen=True):

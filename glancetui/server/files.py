@@ -19,7 +19,8 @@ from glancetui.server.routing import service_of
 ZERO_COPY = "http.response.zerocopysend"  # ASGI extension
 PIECE = 1 << 20  # bytes; the usual 64 KiB costs seven times the time for each byte
 
-NAP = 0.01  # seconds between two looks at a file that grows
+# Seconds between two looks at a file that grows: the longer nothing came, the more, for a store may stall many readers.
+SHORT_NAP, LONG_NAP = 0.01, 0.16
 
 Chunks = Generator[bytes, None, None]
 
@@ -82,6 +83,7 @@ class _GrowingAnswer(_Stream):
     ) -> None:
         super().__init__(headers, status)
         self._growing, self._offset, self._end, self._threads = growing, offset, offset + count, threads
+        self._nap = SHORT_NAP
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         gone = asyncio.ensure_future(_until_gone(receive))  # while nothing can be sent, nothing else would tell
@@ -105,8 +107,10 @@ class _GrowingAnswer(_Stream):
         if count:
             await _send_part(scope, send, self._threads, self._growing.file, self._offset, count, more=True)
             self._offset += count
+            self._nap = SHORT_NAP
         else:
-            await asyncio.wait({gone}, timeout=NAP)
+            await asyncio.wait({gone}, timeout=self._nap)
+            self._nap = min(2 * self._nap, LONG_NAP)
         return True
 
     async def _send_rest(self, send: Send) -> None:

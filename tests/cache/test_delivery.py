@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +14,7 @@ import msgspec
 import pytest
 
 from glancetui.cache import following
-from glancetui.errors import BadRequest, Forbidden, NotFound, RangeNotSatisfiable, StoreUnavailable
+from glancetui.errors import BadRequest, Forbidden, NotFound, RangeNotSatisfiable, StoreUnavailable, Unavailable
 from glancetui.images.deliver import Growing
 from glancetui.model import Image
 from tests.cache.yard import DATA, PIECE, Yard, content, yard
@@ -180,6 +181,16 @@ def test_a_full_disk_is_no_harm_to_readers(home: Yard, monkeypatch: pytest.Monke
     monkeypatch.setattr(home.node.cache.folder, "room", lambda: 10)
     assert content(home.node.deliver.open(OWNER, image.id)) == DATA
     assert (home.entries(), home.files()) == ([], {})
+
+
+def test_a_cache_folder_that_vanishes_is_no_harm_to_readers(home: Yard) -> None:
+    image = home.cached()
+    shutil.rmtree(home.folder)
+    for _ in range(2):
+        assert content(home.node.deliver.open(OWNER, image.id)) == DATA
+    home.node.cache.forget(image.id)
+    with pytest.raises(Unavailable):
+        home.node.rules.state(ADMIN)
 
 
 def test_more_fillings_than_a_worker_may_have_come_straight_from_the_store(home: Yard) -> None:
