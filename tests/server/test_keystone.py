@@ -13,7 +13,7 @@ from tests.backends.keystone import Keystone
 from tests.server.edge import until
 from tests.serving import Server, running_server
 
-pytestmark = [pytest.mark.xdist_group("keystone"), pytest.mark.slow(seconds=5)]
+pytestmark = [pytest.mark.xdist_group("keystone"), pytest.mark.slow(seconds=5), pytest.mark.timeout(300)]
 TOKEN_SECONDS = 6
 
 
@@ -41,7 +41,7 @@ def questions(keystone: Keystone) -> int:
     return len(re.findall(r"GET /v3/auth/tokens\?nocatalog", keystone.log.read_text(errors="replace")))
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_while_keystone_is_away_nobody_is_called_unauthenticated_and_known_tokens_work(
     keystone: Keystone, server: Server
 ) -> None:
