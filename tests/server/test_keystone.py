@@ -71,10 +71,16 @@ def test_no_token_reaches_the_log(keystone: Keystone, server: Server) -> None:
     assert token not in server.log.read_text()
 
 
+@pytest.fixture
+def brief_tokens(keystone: Keystone) -> Iterator[None]:
+    """Those given out meanwhile end after TOKEN_SECONDS."""
+    keystone.restart(expiration=TOKEN_SECONDS)
+    yield
+    keystone.restart()
+
+
+@pytest.mark.usefixtures("brief_tokens")
 def test_a_service_carries_an_expired_token_on_and_nobody_else_does(keystone: Keystone, server: Server) -> None:
-    keystone.stop()
-    keystone.configure(expiration=TOKEN_SECONDS)
-    keystone.start()
     expired = keystone.token("alice")
     until(lambda: ask(server, expired).status == 401, TOKEN_SECONDS + 10)
     assert ask(server, expired, X_Service_Token=keystone.token("bob")).status == 401
