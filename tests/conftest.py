@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -58,6 +59,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name, value in (each for report in passed if report.when == "call" for each in report.user_properties):
         terminalreporter.write_line(f"{name}: {value}")
     tell_databases(terminalreporter)
+    tell_skipped(terminalreporter)
+
+
+def tell_skipped(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many tests were skipped and why, also when none was."""
+    skipped = terminalreporter.stats.get("skipped", ())
+    reasons = Counter(
+        report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr) for report in skipped
+    )
+    terminalreporter.write_line(f"Tests skipped: {len(skipped)}.")
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"  {count}: {reason.removeprefix('Skipped: ')}")
 
 
 def tell_databases(terminalreporter: pytest.TerminalReporter) -> None:
