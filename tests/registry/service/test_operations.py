@@ -89,7 +89,7 @@ def test_only_what_may_be_done_twice_is_marked_as_repeatable() -> None:
         "metadef_namespace", "metadef_namespaces", "metadef_contents", "metadef_resource_types",
         "metadef_properties", "metadef_property", "metadef_objects", "metadef_object", "metadef_tags", "metadef_tag",
         "renew_intent", "abandon_upload", "finish_outbox", "acquire_lease", "release_lease", "renew_job",
-        "forget_expired_tasks",
+        "forget_expired_tasks", "cache_entries", "put_cache_entry", "drop_cache_entries", "nodes_caching",
     }  # fmt: skip
 
 
