@@ -14,8 +14,8 @@ from tests.backends.glance import HEADERS, Glance, new_glance
 from tests.backends.processes import CannotStart
 from tests.conformance.conftest import StockClients
 from tests.faults.processes import kill_tree
+from tests.images.waiting import until
 from tests.server.api import Api
-from tests.server.edge import until
 from tests.serving import clean_environment, running_server
 
 NODE = "http://127.0.0.1:9292"

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.faults.processes import kill_tree
+from tests.images.waiting import until
 from tests.server.api import Api
 from tests.server.contract import UNKNOWN, Case, call
-from tests.server.edge import until
 from tests.server.states import image_in
 from tests.serving import Server, running_server
 
@@ -356,3 +356,27 @@ def test_a_flavor_without_the_cache_leaves_only_its_api(tmp_path: Path) -> None:
         node.ask("GET", f"/v2/cache/nodes/{image_id}", 409)
         node.ask("GET", f"/v2/cache/nodes/{UNKNOWN}", 409)
         node.ask("GET", "/v2/cached_images", 404)
+
+
+def test_nodes_on_one_database_know_of_each_other_and_forget_what_was_deleted_elsewhere(tmp_path: Path) -> None:
+    first_folder, second_folder = tmp_path / "first", tmp_path / "second"
+    for folder in (first_folder, second_folder):
+        folder.mkdir()
+    with running_server(first_folder, auth="headers", config=config(first_folder)) as server:
+        first = Node(server, first_folder)
+        shared = (
+            f"[database]\nconnection = sqlite:///{server.data_dir}/glance.sqlite\n"
+            f"[glance_store]\nfilesystem_store_datadir = {server.data_dir}/images\n"
+        )
+        text = config(second_folder).replace("//w1:", "//w2:") + f"cache_care_seconds = 1\n{shared}"
+        with running_server(second_folder, auth="headers", config=text) as other:
+            second = Node(other, second_folder)
+            image_id = first.cached()
+            nodes = f"/v2/cache/nodes/{image_id}"
+            assert second.ask("GET", nodes, 200).json == ["http://w1:9292"]
+            assert second.state() == ([], [])
+            assert second.read(image_id) == DATA
+            assert first.ask("GET", nodes, 200).json == ["http://w1:9292", "http://w2:9292"]
+            first.ask("DELETE", f"/v2/images/{image_id}", 204)
+            assert first.state() == ([], [])
+            until(lambda: second.state() == ([], []) and second.files() == [])
