@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from glancetui.cache.folder import CacheFolder
+from tests.cache.test_folder import HALF, filler
 from tests.faults.processes import kill_tree
 from tests.images.waiting import until
 from tests.server.api import Api
@@ -322,6 +325,26 @@ def test_a_client_that_breaks_off_makes_no_valid_entry(node: Node) -> None:
         assert client.recv(1000).startswith(b"HTTP/1.1 200")
     until(lambda: node.files() == [f"invalid/{image_id}"])
     assert node.state() == ([], [])
+    assert node.read(image_id) == data
+    assert node.state() == ([image_id], [])
+
+
+def test_a_filler_that_is_killed_hangs_no_reader(node: Node) -> None:
+    """The filler is another process than the one that answers, as with several workers; its death is the real one."""
+    data = HALF.encode() + DATA
+    image_id = node.active(data)
+    address = urlsplit(node.server.endpoint)
+    reader = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
+    with filler(CacheFolder(node.folder), image_id) as process:
+        who = {"X-Identity-Status": "Confirmed", "X-Project-Id": "ops", "X-Roles": "admin"}
+        reader.request("GET", f"/v2/images/{image_id}/file", headers=who)
+        answer = reader.getresponse()
+        assert answer.read(len(HALF)) == HALF.encode()
+        assert node.state() == ([], [])
+        process.kill()
+        process.wait(10)
+        assert answer.read() == DATA
+    reader.close()
     assert node.read(image_id) == data
     assert node.state() == ([image_id], [])
 
