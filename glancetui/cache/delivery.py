@@ -133,7 +133,7 @@ class CachedDeliver:
             file.close()
             return None
         following = self._following(file, image, self._fills.join(image.id))
-        if (following.reach(offset) or 0) > offset or (not offset and following.wait_for_bytes()):
+        if following.has(offset) or (not offset and following.wait_for_bytes()):
             return following
         following.close()
         return None

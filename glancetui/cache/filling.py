@@ -19,6 +19,7 @@ from glancetui.stores.writeback import start_writing
 log = logging.getLogger(__name__)
 
 MOST = 8  # at once in a worker; beyond it images come from their stores alone
+WAITING = 8  # times as many may wait for their readers
 WRITE_BACK = 32 << 20  # bytes after which the kernel is asked to begin writing, so that fsync has little left to do
 
 
@@ -131,13 +132,16 @@ class Fills:
     def begin(self, image: Image, *, kept: bool = False) -> Fill | None:
         """A filling that is to be started or undone; None: another goes on, too many do, or there is no room."""
         with self._lock:
-            if self._closing or self.busy >= self._most or image.id in self._running:
+            if self._closing or self._is_full() or image.id in self._running:
                 return None
             draft = self._draft(image)
             if draft is None:
                 return None
             fill = self._running[image.id] = Fill(draft, image, kept=kept)
             return fill
+
+    def _is_full(self) -> bool:
+        return self.busy >= self._most or len(self._running) >= WAITING * self._most
 
     def _draft(self, image: Image) -> Draft | None:
         try:

@@ -15,7 +15,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -202,16 +202,22 @@ class Draft:
         _sync_folder(self._folder.path)  # without this a power cut can undo the rename, and leave the books wrong
 
     def discard(self) -> None:
-        """Lays it with what is invalid, where Glance's operators look for what came to nothing."""
-        with self._folder.alone("incomplete"), contextlib.suppress(FileNotFoundError):
-            self._check_ours()
-            self._path.rename(self._folder.path / "invalid" / self._image_id)
+        """Lays it with what is invalid, where Glance's operators look for what came to nothing. Never raises."""
+        self._put_away(lambda: self._path.rename(self._folder.path / "invalid" / self._image_id))
 
     def remove(self) -> None:
         """As `discard`, and nothing stays behind."""
-        with self._folder.alone("incomplete"), contextlib.suppress(FileNotFoundError):
-            self._check_ours()
-            self._path.unlink()
+        self._put_away(self._path.unlink)
+
+    def _put_away(self, act: Callable[[], object]) -> None:
+        try:
+            with self._folder.alone("incomplete"):
+                self._check_ours()
+                act()
+        except FileNotFoundError:
+            log.debug("%s was put away already.", self._path)
+        except OSError as error:  # without its lock it counts for nothing, and is removed when a worker starts
+            log.warning("%s stays behind: %s", self._path, error.strerror)
 
     def close(self) -> None:
         """Gives the lock back: only now, so that a reader who finds it free finds the end of the filling too."""

@@ -44,6 +44,10 @@ class Following:
         self._attendance.finish()
         return offset if self._is_held_back() else self._size
 
+    def has(self, offset: int) -> bool:
+        """Whether the byte there can be read now."""
+        return self._there() > offset
+
     def rest(self, offset: int, count: int) -> Chunks:
         return self._from_store(Span(offset, count))
 

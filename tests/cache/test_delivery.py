@@ -164,6 +164,20 @@ def test_an_image_that_nobody_has_read_to_its_end_is_not_cached(home: Yard) -> N
     assert (home.entries(), home.files()) == ([], {"invalid": [image.id]})
 
 
+def test_a_range_at_the_end_is_no_reading_to_the_end(home: Yard) -> None:
+    image = home.uploaded()
+    whole = home.node.deliver.open(OWNER, image.id)
+    assert whole is not None
+    assert isinstance(whole.content, Growing)
+    until(lambda: whole.content.reach(0) == len(DATA) - 1)
+    part = home.node.deliver.open(OWNER, image.id, "bytes=-1")
+    assert part is not None
+    part.close()
+    whole.close()
+    home.settled()
+    assert home.entries() == []
+
+
 def test_queueing_an_image_makes_its_entry_independent_of_its_readers(home: Yard) -> None:
     image = home.uploaded()
     home.store.give(PIECE)
@@ -181,6 +195,16 @@ def test_a_full_disk_is_no_harm_to_readers(home: Yard, monkeypatch: pytest.Monke
     monkeypatch.setattr(home.node.cache.folder, "room", lambda: 10)
     assert content(home.node.deliver.open(OWNER, image.id)) == DATA
     assert (home.entries(), home.files()) == ([], {})
+
+
+def test_a_folder_that_vanishes_while_it_is_filled_is_no_harm_to_readers(home: Yard) -> None:
+    image = home.uploaded()
+    home.store.give(2 * PIECE)
+    delivery = home.node.deliver.open(OWNER, image.id)
+    shutil.rmtree(home.folder)
+    home.store.give(None)
+    assert content(delivery) == DATA
+    home.settled()
 
 
 def test_a_cache_folder_that_vanishes_is_no_harm_to_readers(home: Yard) -> None:
