@@ -41,8 +41,8 @@ class StockClients:
     def glance(self, *arguments: str, user: str | None = None, fails: bool = False) -> str:
         return self.call("glance", (*self.glance_flags, *arguments), user, fails)
 
-    def python(self, script: str, *arguments: str) -> str:
-        return self.call("python", ("-c", script, *arguments), None, False)
+    def python(self, script: str, *arguments: str, user: str | None = None) -> str:
+        return self.call("python", ("-c", script, *arguments), user, False)
 
     def call(self, program: str, arguments: tuple[str, ...], user: str | None, fails: bool) -> str:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
@@ -114,7 +114,7 @@ def basic_auth(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # one Keystone for all modules of the group "stock-keystone"
 def keystone_auth(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockClients]:
     folder = tmp_path_factory.mktemp("keystone")
     with ExitStack() as stack:
