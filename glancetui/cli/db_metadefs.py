@@ -67,7 +67,7 @@ def export_metadefs(
     data_dir: DataFolder = None,
 ) -> None:
     """Write each metadata namespace to a file of its own; loading them again gives the same state."""
-    from glancetui.definitions import texts
+    from glancetui.definitions.files import file_name, write
     from glancetui.metadefs import files
     from glancetui.model import Viewer
 
@@ -77,7 +77,7 @@ def export_metadefs(
     with registry(config_file, config_dir, data_dir) as opened:
         for name in all_names(opened, everybody):
             document = files.document_of(opened.metadef_contents(name, everybody))
-            (path / files.file_name(name)).write_text(texts.to_json(document), encoding="utf-8")
+            write(path / file_name(name), document)
             count += 1
     sys.stdout.write(f"{count} namespaces were written to {path}.\n")
 

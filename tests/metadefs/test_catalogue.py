@@ -10,6 +10,7 @@ import pytest
 
 from glancetui.definitions import documents, texts
 from glancetui.definitions.check import Book
+from glancetui.definitions.files import file_name
 from glancetui.definitions.property import decoded, decoded_all
 from glancetui.definitions.values import Judge
 from glancetui.metadefs import files
@@ -122,5 +123,5 @@ def test_catalogue_knows_a_mistyped_key_of_an_image(ours: dict[str, dict[str, An
 
 def test_files_are_named_apart_where_names_differ() -> None:
     names = ["OS::Compute::TPM", "OS-Compute-TPM", "a/b", "a-b", "ä", "ö", "..", ""]
-    assert len({files.file_name(name) for name in names}) >= len(names) - 1
-    assert all("/" not in files.file_name(name) and Path(files.file_name(name)).suffix == ".json" for name in names)
+    assert len({file_name(name) for name in names}) >= len(names) - 1
+    assert all("/" not in file_name(name) and Path(file_name(name)).suffix == ".json" for name in names)
