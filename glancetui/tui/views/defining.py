@@ -22,8 +22,9 @@ from glancetui.tui.ports import Definitions, Document
 from glancetui.tui.shelf import Node, NodeId, children
 from glancetui.tui.views.handing import TextEditing
 
-CHANGES = frozenset({"image.new", "image.add", "image.edit"})  # what of the small letters leads to a change
-NEED_A_NODE = frozenset({"go.open", "look.copy", "look.raw", "image.add", "image.edit"})
+CHANGES = frozenset({"image.new", "image.add", "image.edit", "definition.import"})  # of the small letters
+NEED_NO_NODE = frozenset({"image.new", "definition.import"})
+NEED_A_NODE = frozenset({"go.open", "look.copy", "look.raw", "look.save", "look.used", "image.add", "image.edit"})
 MOST = 100_000  # things of a kind in one namespace: the endpoint has its own bound
 OTHER = "another type …"
 HEAD = "# {}\n# Save and leave: what differs is shown before it is sent. Leave without a change: nothing happens.\n"
@@ -52,10 +53,10 @@ class Defining(TextEditing):
             return "this session is read-only"
         if changes and (self.session.service is None or self.trouble):
             return "the endpoint has no definitions that could be changed"
-        needs = action.id in NEED_A_NODE or (changes and action.id != "image.new")
-        if needs and self.current is None:
+        changes_this = changes and action.id not in NEED_NO_NODE
+        if (action.id in NEED_A_NODE or changes_this) and self.current is None:
             return "nothing is chosen"
-        if changes and self.current is not None and action.id != "image.new" and self.before is None:
+        if changes_this and self.before is None:
             return "the namespace is still being read"
         if action.id == "image.amend" and self.current is not None and self.current.kind == "tag":
             return "a tag is nothing but its name; D removes it, a adds another"
@@ -80,8 +81,7 @@ class Defining(TextEditing):
         if service is None:
             return "there is no endpoint now."
         try:
-            documents.check_schema("namespace", after)
-            documents.check_namespace(after, most=MOST)
+            check(after)
         except GlancetuiError as error:
             return str(error)
         found = steps(before, after, "overwrite")
@@ -110,7 +110,7 @@ class Defining(TextEditing):
     @work(exclusive=False, group="defining", exit_on_error=False)
     async def _by_form(
         self,
-        form: Callable[[Sequence[Field], str], FormBox],
+        form: Callable[[Sequence[Field], str, Callable[[Values], object]], FormBox],
         fields: Sequence[Field],
         before: Mapping[str, Any] | None,
         made: Made,
@@ -119,7 +119,7 @@ class Defining(TextEditing):
         """Until what was typed is sent, or the form is closed; a form that was refused opens as it was left."""
         problem = ""
         while True:
-            values = await self.app.push_screen_wait(form(fields, problem))
+            values = await self.app.push_screen_wait(form(fields, problem, lambda typed: check(made(typed)[0])))
             if values is None:
                 return
             try:
@@ -347,6 +347,12 @@ class Defining(TextEditing):
             self.desk.image.forget_definitions()
             self.desk.say(f"{node.name} deleted")
         self.changed(node.name)
+
+
+def check(document: Mapping[str, Any]) -> None:
+    """A namespace that shall be sent. Raises GlancetuiError that names the place."""
+    documents.check_schema("namespace", document)
+    documents.check_namespace(document, most=MOST)
 
 
 def _apply(
