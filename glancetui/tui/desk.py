@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from rich.text import Text
@@ -193,8 +193,11 @@ class Desk(Screen[None], inherit_bindings=False):
     def open_raw(self, image: RemoteImage) -> None:
         self.open_document(image.document, image.name or image.id, "Images")
 
-    def open_document(self, document: Mapping[str, object], label: str, section: str) -> None:
-        self.raw.show_document(document, label, section)
+    def open_document(
+        self, document: Mapping[str, object], label: str, section: str, amend: Callable[[], object] | None = None
+    ) -> None:
+        """`amend`: what changes it, called by `E`; None: it is changed elsewhere."""
+        self.raw.show_document(document, label, section, amend)
         self.go(*(step for step in self.path if step != "raw"), "raw")
 
     # What acting changed

@@ -189,3 +189,34 @@ async def test_bad_input_is_told_at_its_field_while_it_is_typed_and_is_not_sent(
         assert said in box.problem
         assert at.app.screen is box
         assert not at.service.definitions.applied
+
+
+async def test_a_namespace_is_changed_as_json_checked_while_it_is_typed() -> None:
+    async with screen(ListService(3)) as at:
+        await opened(at)
+        await at.press("j", "l", "j", "j", "j", "r", "E")
+        await at.sees("Site::Sizes as JSON", '"site_cores"')
+        box = at.app.screen
+        area = box.query_one("#document")
+        right = area.text
+        for text, said in (
+            (right.replace("8", "-8"), "minimum 1 is above maximum -8"),
+            (right[:-3], "this is not JSON"),
+            ("[" * 100_000, "nested too deeply"),
+            (right.replace("Site::Sizes", "Other", 1), "the name stays Site::Sizes"),
+            (right.replace('"gold"', '"silver"'), "silver stands in the document twice"),
+        ):
+            area.text = text
+            await at.until(lambda said=said: said in box.problem)
+            await at.press("ctrl+s")
+            assert at.app.screen is box
+        area.text = right.replace("8", "16", 1)
+        await at.until(lambda: not box.problem)
+        await at.press("escape")
+        await at.sees("esc once more drops what you typed")
+        await at.press("ctrl+s")
+        await at.sees("Change Site::Sizes?", "maximum: 8 → 16")
+        await heard(at)
+        await at.press("y")
+        await at.until(lambda: site(at)["properties"]["site_cores"]["maximum"] == 16)
+        await at.until(lambda: at.desk.view is at.desk.metadefs)

@@ -3,6 +3,7 @@ typed."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.style import Style
@@ -74,6 +75,8 @@ class PropertyBox(Box[Given | None]):
     def put_book(self, book: Book | None, trouble: str = "") -> None:
         self.book, self.trouble = book, trouble
         if self.is_mounted:
+            if self.before is not None and self._untouched and self.key == self.before.key and self._near():
+                self.key_field.focus()  # it is the key that is wrong, and tab mends it
             self._point()
 
     # What is typed, and what could be
@@ -100,7 +103,11 @@ class PropertyBox(Box[Given | None]):
             values = self._values()
             return values if self._untouched else _matching(values, self.value)
         keys = sorted(key for key in (self.book.keys if self.book else ()) if key not in self.properties)
-        return _matching(keys, self.key)
+        return _matching(keys, self.key) or self._near()
+
+    def _near(self) -> list[str]:
+        """What a mistyped key was meant to be."""
+        return [each.constraint for each in self.findings() if each.kind == "unknown"]
 
     @property
     def _untouched(self) -> bool:
@@ -108,9 +115,10 @@ class PropertyBox(Box[Given | None]):
         return self.before is not None and self.value == self.before.value
 
     def _point(self) -> None:
-        """To the value that is there, among all that are offered; else to the first."""
+        """To the value that is there among all that are offered, or the one most like it; else to the first."""
         offers = self.offers()
-        self.at = offers.index(self.value) if self.value_field.has_focus and self.value in offers else 0
+        near = difflib.get_close_matches(self.value, offers, n=1) if self.value_field.has_focus else []
+        self.at = offers.index(near[0]) if near else 0
         self._moved = False
         self._show()
 
@@ -156,9 +164,12 @@ class PropertyBox(Box[Given | None]):
     def _offered(self, offers: Sequence[str]) -> Text:
         palette, page = self.palette, Text(no_wrap=True, end="")
         first = max(0, min(self.at - OFFERED // 2, len(offers) - OFFERED))
-        for place in range(first, min(len(offers), first + OFFERED)):
+        last = min(len(offers), first + OFFERED) - 1
+        for place in range(first, last + 1):
             style = palette.ink + (palette.cursor if place == self.at else Style())
-            page.append(cut(clean(offers[place]), WIDTH - 12), style).append("\n")
+            page.append(cut(clean(offers[place]), WIDTH - 24), style)
+            more = f"   … {len(offers) - last - 1} more" if place == last < len(offers) - 1 else ""
+            page.append(more, palette.faint).append("\n")
         if not offers and self.book is None:
             page.append(cut(clean(self.trouble or "reading the definitions …"), WIDTH - 12), palette.soft)
         if offers:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from textual import work
 
+from glancetui.client.text import picture
 from glancetui.definitions import documents, texts
 from glancetui.definitions.difference import Step, changed_words, steps, whole
 from glancetui.errors import BadRequest, GlancetuiError
@@ -16,6 +18,7 @@ from glancetui.tui.actions import Action
 from glancetui.tui.boxes.base import given
 from glancetui.tui.boxes.confirm import Confirm, Question
 from glancetui.tui.boxes.definition import DefinitionForm
+from glancetui.tui.boxes.document import DocumentBox
 from glancetui.tui.boxes.form import Field, FormBox, Values
 from glancetui.tui.boxes.pick import Choice, Pick
 from glancetui.tui.ports import Definitions, Document
@@ -283,14 +286,31 @@ class Defining(TextEditing):
 
         async def send(typed: str) -> str:
             try:
-                after = texts.decoded(typed, "the text", yaml=True)
-                if after.get("namespace") != name:
-                    return f"the name of a namespace stays: {name}."
+                after = _typed(typed, name, yaml=True)
             except GlancetuiError as error:
                 return str(error)
             return await self.send(before, after, node.id, f"Change {name}?")
 
         await self.edit_text(name, name, HEAD.format(f"Namespace {name}") + texts.to_yaml(before), send)
+
+    @work(exclusive=True, group="editing", exit_on_error=False)
+    async def amend_document(self) -> None:
+        """`E` in the raw document: the namespace as JSON, the cursor at the thing that was looked at."""
+        node, before, problem = self.current, self.before, ""
+        if node is None or before is None:
+            return
+        name, text = node.namespace, _harmless(texts.to_json(before))
+        at = f'"{node.name}"' if node.kind != "namespace" else ""
+        while True:
+            box = DocumentBox(f"{name} as JSON", text, lambda typed: check(_typed(typed, name)), at=at, problem=problem)
+            typed = await self.app.push_screen_wait(box)
+            if typed is None:
+                return
+            text = typed
+            problem = await self.send(before, _typed(typed, name), node.id, f"Change {name}?")
+            if not problem:
+                self.desk.go("metadefs")
+                return
 
     # Acts
 
@@ -353,6 +373,23 @@ def check(document: Mapping[str, Any]) -> None:
     """A namespace that shall be sent. Raises GlancetuiError that names the place."""
     documents.check_schema("namespace", document)
     documents.check_namespace(document, most=MOST)
+
+
+def _typed(text: str, name: str, *, yaml: bool = False) -> dict[str, Any]:
+    """The namespace `name` as somebody typed it. Raises BadRequest."""
+    document = texts.decoded(text, "the text", yaml=yaml)
+    if document.get("namespace") != name:
+        raise BadRequest(f"namespace: the name stays {name}.")
+    return document
+
+
+def _harmless(text: str) -> str:
+    """The same JSON, with nothing in it that a terminal acts upon."""
+    return "".join(each if each == "\n" or picture(each) == each else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    return json.dumps(character)[1:-1]
 
 
 def _apply(

@@ -373,7 +373,7 @@ class MetadefsView(Carrying, Defining, View):
 
     def act_raw(self) -> None:
         if self.current is not None:
-            self.desk.open_document(self.current.document, self.current.name, "Metadefs")
+            self.desk.open_document(self.current.document, self.current.name, "Metadefs", self.amend_document)
 
     def act_copy(self) -> None:
         from glancetui.tui.boxes.pick import Choice, Pick
