@@ -14,7 +14,7 @@ import pytest
 
 from tests.conformance.conftest import StockClients
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow(seconds=10)]
 alone = pytest.mark.xdist_group("stock-none")
 
 SHELLS = """
@@ -195,7 +195,7 @@ def test_openstacksdk_makes_lists_and_deletes_definitions(no_auth: StockClients)
     )
 
 
-@pytest.mark.xdist_group("stock-keystone")
+@pytest.mark.xdist_group("keystone")
 def test_roles_of_a_real_keystone_decide_who_writes_and_who_sees(keystone_auth: StockClients) -> None:
     clients = keystone_auth
     said(
