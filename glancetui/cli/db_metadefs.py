@@ -47,7 +47,7 @@ def load_metadefs(
 
     namespaces = list(files.read(path or files.CATALOGUE))  # all are good, or nothing is written
     how = loading(merge=merge, prefer_new=prefer_new, overwrite=overwrite)
-    with registry(config_file, config_dir, data_dir) as opened:
+    with registry(config_file, config_dir, data_dir, create=not dry_run) as opened:
         changes = [
             (each.fields.name, change)
             for each in namespaces
@@ -106,11 +106,13 @@ def unload_metadefs(
 
 
 @contextmanager
-def registry(files: list[Path] | None, dirs: list[Path] | None, data_dir: Path | None) -> Iterator[SqlRegistry]:
-    """That of the configured database, whose schema must be current."""
+def registry(
+    files: list[Path] | None, dirs: list[Path] | None, data_dir: Path | None, *, create: bool = False
+) -> Iterator[SqlRegistry]:
+    """That of the configured database, whose schema must be current; an empty database is given one."""
     from glancetui.registry.sql import open_registry
 
-    opened = open_registry(settings(files or [], dirs or [], data_dir), "db")
+    opened = open_registry(settings(files or [], dirs or [], data_dir, create=create), "db")
     try:
         yield opened
     finally:
