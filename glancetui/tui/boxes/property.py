@@ -70,14 +70,18 @@ class PropertyBox(Box[Given | None]):
 
     def on_mount(self) -> None:
         (self.value_field if self.before else self.key_field).focus()
-        self._point()
+        self._begin()
 
     def put_book(self, book: Book | None, trouble: str = "") -> None:
         self.book, self.trouble = book, trouble
         if self.is_mounted:
-            if self.before is not None and self._untouched and self.key == self.before.key and self._near():
-                self.key_field.focus()  # it is the key that is wrong, and tab mends it
-            self._point()
+            self._begin()
+
+    def _begin(self) -> None:
+        """With the definitions at hand; before they are, nothing is near to anything."""
+        if self.before is not None and self._untouched and self.key == self.before.key and self._near():
+            self.key_field.focus()  # it is the key that is wrong, and tab mends it
+        self._point()
 
     # What is typed, and what could be
 
@@ -102,8 +106,11 @@ class PropertyBox(Box[Given | None]):
         if self.value_field.has_focus:
             values = self._values()
             return values if self._untouched else _matching(values, self.value)
+        return self._keys() or self._near()
+
+    def _keys(self) -> list[str]:
         keys = sorted(key for key in (self.book.keys if self.book else ()) if key not in self.properties)
-        return _matching(keys, self.key) or self._near()
+        return _matching(keys, self.key)
 
     def _near(self) -> list[str]:
         """What a mistyped key was meant to be."""
@@ -220,8 +227,8 @@ class PropertyBox(Box[Given | None]):
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         if event.input is self.key_field:
-            offered = not self.definitions(self.key) and self.offers() and not self.value
-            if offered or self._moved:
+            begun = not self.definitions(self.key) and self._keys() and not self.value
+            if begun or self._moved:
                 self._take()
             self.value_field.focus()
             return
