@@ -113,7 +113,7 @@ def basic_auth(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         )
 
 
-@pytest.fixture(scope="session")  # one for all modules: Keystone's catalogue is to name one image service
+@pytest.fixture(scope="module")
 def keystone_auth(venv: Path, keystone: Keystone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockClients]:
     folder = tmp_path_factory.mktemp("service")
     with running_server(folder, auth="keystone", config=keystone.service_options()) as service:

@@ -1,47 +1,17 @@
-"""Unmodified `openstack image metadef …`, `glance md-…` and openstacksdk on metadata definitions.
-
-The commands of a test run in one process, through the functions that the clients' own scripts call: starting a process
-for each takes longer than all else.
-"""
+"""Unmodified `openstack image metadef …`, `glance md-…` and openstacksdk on metadata definitions."""
 
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 
 import pytest
 
 from tests.conformance.conftest import StockClients
+from tests.conformance.shells import said
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.slow(seconds=10)]
-alone = pytest.mark.xdist_group("stock-none")
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow(seconds=10), pytest.mark.xdist_group("stock-none")]
 
-SHELLS = """
-import contextlib, io, json, os, sys
-program, flags = sys.argv[1], json.loads(sys.argv[3])
-if os.environ.get("OS_AUTH_TYPE") == "none" and program == "glance":
-    del os.environ["OS_AUTH_TYPE"]  # as the fixture does for the command itself
-said = []
-for words in json.loads(sys.argv[2]):
-    refused = words[0] == "!"  # the command is to fail, and says why
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out if refused else sys.stderr):
-        if program == "glance":
-            from glanceclient.shell import OpenStackImagesShell
-            try:
-                code = OpenStackImagesShell().main([*flags, *words[refused:]])
-            except Exception as error:
-                assert refused, (words, error)
-                code = 1
-                print(error)
-        else:
-            from openstackclient.shell import main
-            code = main(words[refused:])
-    assert bool(code) == refused, (words, code, out.getvalue())
-    said.append(out.getvalue())
-print(json.dumps(said))
-"""
 SDK = """
 import json, sys, openstack
 cloud = openstack.connect(load_yaml_config=False)
@@ -70,37 +40,6 @@ print(json.dumps(found))
 """
 
 
-ROLES = """
-import json, openstack
-from openstack import exceptions
-cloud = openstack.connect(load_yaml_config=False)
-image = cloud.image
-found = {"namespaces": [each.namespace for each in image.metadef_namespaces()]}
-found["properties"] = [each.name for each in image.metadef_properties("Shown")]
-for name, call in (
-    ("create", lambda: image.create_metadef_namespace(namespace="Mine")),
-    ("update", lambda: image.update_metadef_namespace("Shown", namespace="Shown", visibility="private")),
-    ("property", lambda: image.create_metadef_property("Shown", name="q", type="string", title="Q")),
-    ("delete", lambda: image.delete_metadef_namespace("Shown", ignore_missing=False)),
-    ("hidden", lambda: image.get_metadef_namespace("Hidden")),
-):
-    try:
-        call()
-        found[name] = 200
-    except exceptions.HttpException as error:
-        found[name] = error.status_code
-print(json.dumps(found))
-"""
-
-
-def said(clients: StockClients, program: str, *commands: str, user: str | None = None) -> list[str]:
-    """What each command prints; one that fails, or begins with `!` and does not, fails the test."""
-    words = json.dumps([shlex.split(command) for command in commands])
-    found: list[str] = json.loads(clients.python(SHELLS, program, words, json.dumps(clients.glance_flags), user=user))
-    return found
-
-
-@alone
 def test_openstack_command_makes_changes_lists_and_deletes_definitions(no_auth: StockClients) -> None:
     told = said(
         no_auth,
@@ -136,7 +75,6 @@ def test_openstack_command_makes_changes_lists_and_deletes_definitions(no_auth: 
     assert "Osc" not in [row["namespace"] for row in found[-1]]
 
 
-@alone
 def test_glance_command_imports_tags_and_lists_definitions(no_auth: StockClients, tmp_path: Path) -> None:
     document = {
         "namespace": "Gc",
@@ -183,7 +121,6 @@ def test_glance_command_imports_tags_and_lists_definitions(no_auth: StockClients
     assert "| Gc " not in told[-1]
 
 
-@alone
 def test_openstacksdk_makes_lists_and_deletes_definitions(no_auth: StockClients) -> None:
     found = json.loads(no_auth.python(SDK))
     assert ("Sdk" in found["namespaces"], "Sdk" in found["left"]) == (True, False)
@@ -193,62 +130,3 @@ def test_openstacksdk_makes_lists_and_deletes_definitions(no_auth: StockClients)
         ["OS::Glance::Image"],
         True,
     )
-
-
-@pytest.mark.xdist_group("keystone")
-def test_roles_of_a_real_keystone_decide_who_writes_and_who_sees(keystone_auth: StockClients) -> None:
-    clients = keystone_auth
-    said(
-        clients,
-        "openstack",
-        "image metadef namespace create Shown --public -f json",
-        "image metadef namespace create Hidden --private -f json",
-        "image metadef property create Shown --name size --title S --type integer --schema {} -f json",
-        "image metadef object create --namespace Shown box -f json",
-        "image metadef resource type association create Shown OS::Glance::Image -f json",
-    )
-    told = said(
-        clients,
-        "openstack",
-        "image metadef namespace list -f json",
-        "image metadef property show Shown size -f json",
-        "image metadef object list Shown -f json",
-        "image metadef resource type list -f json",
-        "! image metadef namespace show Hidden",
-        "! image metadef namespace create Mine",
-        "! image metadef object create --namespace Shown crate",
-        "! image metadef namespace delete Shown",
-        user="alice",
-    )
-    assert [row["namespace"] for row in json.loads(told[0])] == ["Shown"]
-    assert json.loads(told[1])["type"] == "integer"
-    assert "404" in told[4]
-    assert all("403" in text for text in told[5:])
-    told = said(
-        clients,
-        "glance",
-        "md-namespace-list",
-        "md-property-list Shown",
-        "! md-namespace-show Hidden",
-        "! md-namespace-create Mine",
-        "! md-tag-create Shown --name t",
-        user="rita",
-    )
-    assert ("| Shown " in told[0], "| Hidden " in told[0], "| size " in told[1]) == (True, False, True)
-    assert "404" in told[2]
-    assert all("403" in text for text in told[3:])
-    found = json.loads(clients.python(ROLES, user="bob"))
-    assert found == {
-        "namespaces": ["Shown"], "properties": ["size"],
-        "create": 403, "update": 403, "property": 403, "delete": 403, "hidden": 404,
-    }  # fmt: skip
-    told = said(
-        clients,
-        "glance",
-        "md-tag-create Shown --name t",
-        "md-namespace-show Hidden",
-        "md-namespace-delete Hidden",
-        "md-namespace-delete Shown",
-        "md-namespace-list",
-    )
-    assert ("Hidden" in told[1], "Shown" in told[4]) == (True, False)
