@@ -512,6 +512,22 @@ class Desk(Screen[None], inherit_bindings=False):
             self.transfers.publish(publication)
 
     def act_exit(self) -> None:
+        """At once; asks while something would be lost or go on."""
+        from glancetui.tui.boxes.pick import Choice, Pick
+
+        unsent = self.image.unsent
+        if not unsent:
+            self._exit()
+            return
+        noun = "property is" if unsent == 1 else "properties are"
+        choices = [Choice("", "Stay", "s"), Choice("drop", "Drop them and quit", "d")]
+        self.app.push_screen(Pick(f"{unsent} {noun} changed and not sent", choices), self._drop)
+
+    def _drop(self, answer: str | None) -> None:
+        if answer == "drop":
+            self._exit()
+
+    def _exit(self) -> None:
         from glancetui.tui.boxes.pick import Choice, Pick
 
         count = len(self.session.transfers.unfinished)

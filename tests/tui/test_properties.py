@@ -174,6 +174,21 @@ async def test_a_mark_is_dropped_and_kept_while_another_image_is_looked_at() -> 
         assert given(at)["site_cores"] == "2"
 
 
+async def test_quitting_asks_while_a_change_is_not_sent() -> None:
+    async with screen(ListService(6)) as at:
+        await tabbed(at, site_cores="2")
+        await changing(at, "site_cores")
+        await at.press("backspace", "3", "enter")
+        await at.until(lambda: at.desk.image.given)
+        await at.press("ctrl+q")
+        await at.sees("1 property is changed and not sent")
+        await at.press("s")
+        await at.until(lambda: at.app.screen is at.desk)
+        assert at.desk.image.given
+        await at.press("ctrl+q", "d")
+        await at.until(lambda: at.app.return_value == 0)
+
+
 async def test_a_mistyped_key_is_renamed_with_its_value_checked() -> None:
     async with screen(ListService(6)) as at:
         await tabbed(at, hw_watchdog_acton="reset")

@@ -53,6 +53,11 @@ class PropertyChanging(ImageEditing):
         """What is typed and not sent, of the image that is shown."""
         return self._given.get(self.image.id, {}) if self.image is not None else {}
 
+    @property
+    def unsent(self) -> int:
+        """What is typed and not sent, of all images."""
+        return sum(map(len, self._given.values()))
+
     # Definitions
 
     async def book(self) -> Book | None:
