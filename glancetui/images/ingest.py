@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -33,7 +33,8 @@ from glancetui.images.ring import Digests, HashThreads, Ring, Slot
 from glancetui.images.rules import Images
 from glancetui.images.source import ByteSource
 from glancetui.model import Caller, Image, ImageLocation, ImageStatus, Location
-from glancetui.registry.interface import Actor, Intent, Published, Registry, Seen
+from glancetui.registry.interface import Actor, Allowance, Intent, Published, Registry, Seen
+from glancetui.registry.values import UNLIMITED
 from glancetui.stores.catalogue import Catalogue
 from glancetui.stores.driver import Driver, Writer
 
@@ -99,11 +100,12 @@ class Ingest:
         driver = self._driver(store)
         checked(image)
         limits = self.limits(image, agreed_size(source.declared_size, declared_size))
+        allowance = self._images.quotas.allowance(image.owner, limits.exact)
         actor = actor_of(caller)
         image, intent = begun(
             image,
             lambda seen: self._registry.begin_upload(
-                seen, driver.store_id, free_object_id(image, driver), self._worker, self._lease, actor
+                seen, driver.store_id, free_object_id(image, driver), self._worker, self._lease, actor, allowance
             ),
             lambda: checked(self._permitted(caller, image_id)),
         )
@@ -117,6 +119,7 @@ class Ingest:
             container_format=image.container_format,
             hashes=("md5", self._settings.images.hashing_algorithm),
             check=lambda size, _: self.check_quota(image, size),
+            allowance=allowance,
         )
         return self.intake.run(
             taking, Publishing(lambda held, found: self._registry.publish_upload(held, found, actor), self._published)
@@ -150,11 +153,21 @@ class Ingest:
             raise too_large(most)
         return Limits(exact=exact, most=most)
 
+    def allowance(self, image: Image, declared: int | None) -> Allowance:
+        """Raises Unavailable."""
+        return self._images.quotas.allowance(image.owner, declared)
+
+    def check_imported(
+        self, caller: Caller, image: Image, properties: Mapping[str, str], copied: Collection[str]
+    ) -> None:
+        """As `Images.check_imported`."""
+        self._images.check_imported(caller, image, properties, copied)
+
     def quota_left(self, image: Image) -> int:
         quota = self._settings.images.storage_quota
         if not quota:
             return self._settings.images.size_cap
-        return max(0, quota - self._registry.bytes_stored(image.owner))
+        return max(0, quota - self._registry.bytes_stored(image.owner, image.id))
 
     def check_quota(self, image: Image, size: int) -> None:
         """Again at the end, before the bytes are made durable: other uploads of the project may have ended meanwhile.
@@ -176,6 +189,7 @@ class Taking(msgspec.Struct, frozen=True, kw_only=True):
     container_format: str | None
     hashes: tuple[str, ...]  # names of algorithms; md5 gives the checksum, another one the os_hash_value
     check: Callable[[int, str | None], None]  # of size and hash, before the bytes become visible; raises
+    allowance: Allowance = UNLIMITED
 
 
 class Publishing(msgspec.Struct, Generic[T], frozen=True):
@@ -218,6 +232,7 @@ class Intake:
             virtual_size=virtual_size,
             location=self._row(location),
             quota=self._settings.images.storage_quota or None,
+            allowance=taking.allowance,
         )
 
     def _row(self, location: Location) -> ImageLocation:

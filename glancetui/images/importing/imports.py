@@ -71,7 +71,10 @@ class Imports:
         token: str | None = None,
         endpoint_of: EndpointOf | None = None,
     ) -> Job | Elsewhere | None:
-        """The job; None where nothing is left to do. Raises BadRequest, Forbidden, NotFound, Conflict."""
+        """The job; None where nothing is left to do.
+
+        Raises BadRequest, Forbidden, NotFound, Conflict, LimitExceeded, Unavailable.
+        """
         refuse_read_only(caller)
         request = read_import(body, header_store, self._settings.enabled_import_methods)
         self._check_single_store(request, header_store)
@@ -85,11 +88,13 @@ class Imports:
         if request.uri is not None:
             self._fetcher.check(request.uri)
         endpoint = self._endpoint(request, endpoint_of)
+        staged_size = image.size if request.method == "glance-direct" else None
+        allowance = self._images.quotas.allowance(image.owner, staged_size)
         job_id = str(uuid.uuid4())
 
         def begin(seen: Seen) -> Job:
             new = self._new_job(job_id, request, stores, image, caller, endpoint)
-            return self._registry.begin_import(seen, new, actor_of(caller))
+            return self._registry.begin_import(seen, new, actor_of(caller), allowance)
 
         def again() -> Image:
             nonlocal image
@@ -103,6 +108,8 @@ class Imports:
         image = self._images.visible(caller, image_id)
         self._images.forbid_or_hide("copy_image" if request.method == "copy-image" else "modify_image", caller, image)
         check_state(image, request)
+        if request.method != "copy-image":  # of what is there already nothing becomes different
+            self._images.check_before_import(image)
         return image
 
     def begin_task(self, caller: Caller, attributes: Mapping[str, Any], uri: str, task_input: object) -> Job:
@@ -126,7 +133,8 @@ class Imports:
             lease=self._runner.lease,
         )
         seen = Seen(image_id=image.id, revision=image.revision, updated_at=image.updated_at)
-        return self._run(self._registry.begin_import(seen, new, actor_of(caller)), None)
+        allowance = self._images.quotas.allowance(image.owner)
+        return self._run(self._registry.begin_import(seen, new, actor_of(caller), allowance), None)
 
     def host_of_staged(self, caller: Caller, image_id: str) -> str | None:
         """Which other node must remove the image's staged data when it is deleted; None: this one, or none has any."""
