@@ -22,6 +22,7 @@ from glancetui.config.settings import (
     AuthMode,
     BasicAuthSettings,
     DatabaseSettings,
+    HealthSettings,
     ImageSettings,
     LimitSettings,
     MetadefSettings,
@@ -224,12 +225,11 @@ def notification_settings(
 def server_settings(values: Values) -> ServerSettings:
     auth = auth_mode(values)
     ours = {name: values.get("glancetui", name) for name in OURS_BY_SAME_NAME}
-    disable = values.get("healthcheck", "disable_by_file_path")
     return ServerSettings(
         auth=auth,
         listen=listen_addresses(values, auth),
         basic=basic_settings(values, auth),
-        trusted_peers=trusted_peers(values),
+        trusted_peers=networks(values, "glancetui", "trusted_peers"),
         token_cache_seconds=max(0, values.get("keystone_authtoken", "token_cache_time") or 0),
         keystone=keystone_options(values, auth),
         service_token_roles=tuple(values.get("keystone_authtoken", "service_token_roles")),
@@ -237,7 +237,7 @@ def server_settings(values: Values) -> ServerSettings:
         allow_anonymous_access=values.get("DEFAULT", "allow_anonymous_access"),
         public_endpoint=values.get("DEFAULT", "public_endpoint"),
         max_request_id_length=values.get("DEFAULT", "max_request_id_length"),
-        disable_by_file_path=Path(disable) if disable else None,
+        health=health_settings(values),
         enable_proxy_headers_parsing=values.get("oslo_middleware", "enable_proxy_headers_parsing"),
         cors_allowed_origins=tuple(values.get("cors", "allowed_origin") or ()),
         cors_allow_credentials=values.get("cors", "allow_credentials"),
@@ -247,6 +247,35 @@ def server_settings(values: Values) -> ServerSettings:
         cors_allow_headers=tuple(values.get("cors", "allow_headers")),
         **ours,
     )
+
+
+def health_settings(values: Values) -> HealthSettings:
+    section, known = "healthcheck", ("disable_by_file", "disable_by_files_ports", "enable_by_files")
+    backends: list[str] = values.get(section, "backends")
+    for name in backends:
+        if name not in known:
+            values.complain(section, "backends", f"has {name!r}, which is none of {', '.join(known)}")
+    disable = values.get(section, "disable_by_file_path")
+    return HealthSettings(
+        disabled_by=Path(disable) if disable else None,
+        disabled_on_port=disabled_ports(values) if "disable_by_files_ports" in backends else {},
+        enabled_by=tuple(Path(name) for name in values.get(section, "enable_by_file_paths"))
+        if "enable_by_files" in backends
+        else (),
+        networks=networks(values, section, "allowed_source_ranges"),
+        ignore_proxied=values.get(section, "ignore_proxied_requests"),
+    )
+
+
+def disabled_ports(values: Values) -> dict[int, Path]:
+    found: dict[int, Path] = {}
+    for pair in values.get("healthcheck", "disable_by_file_paths"):
+        port, _, file = pair.partition(":")
+        if port.isascii() and port.isdigit() and file:
+            found[int(port)] = Path(file)
+        else:
+            values.complain("healthcheck", "disable_by_file_paths", f"has {pair!r}; write PORT:FILE")
+    return found
 
 
 OURS_BY_SAME_NAME = (
@@ -297,14 +326,15 @@ def listen_problem(address: str, auth: AuthMode) -> str | None:
     return None
 
 
-def trusted_peers(values: Values) -> tuple[str, ...]:
-    peers: list[str] = values.get("glancetui", "trusted_peers")
-    for peer in peers:
+def networks(values: Values, section: str, name: str) -> tuple[str, ...]:
+    """A list of addresses and networks."""
+    given: list[str] = values.get(section, name)
+    for each in given:
         try:
-            ip_network(peer, strict=False)
+            ip_network(each, strict=False)
         except ValueError:
-            values.complain("glancetui", "trusted_peers", f"has {peer!r}, which is no address or network")
-    return tuple(peers)
+            values.complain(section, name, f"has {each!r}, which is no address or network")
+    return tuple(given)
 
 
 def basic_settings(values: Values, auth: AuthMode) -> BasicAuthSettings:

@@ -67,6 +67,16 @@ class BasicAuthSettings(msgspec.Struct, frozen=True, kw_only=True):
     identity_file: Path | None = None  # user:project:role,role lines
 
 
+class HealthSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[healthcheck]: what /healthcheck looks at, and who may ask it."""
+
+    disabled_by: Path | None = Path("/etc/glance/healthcheck_disable")
+    disabled_on_port: dict[int, Path] = {}
+    enabled_by: tuple[Path, ...] = ()
+    networks: tuple[str, ...] = ()  # that may ask; empty: all
+    ignore_proxied: bool = False
+
+
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     auth: AuthMode = "none"
     listen: tuple[str, ...] = ("127.0.0.1:9292",)  # HOST:PORT or unix:PATH
@@ -90,7 +100,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     drain_seconds: float = 30.0
     worker_silence_seconds: float = 30.0  # 0: never too long
     max_uploads: int = 64  # at once in a worker
-    disable_by_file_path: Path | None = Path("/etc/glance/healthcheck_disable")
+    health: HealthSettings = HealthSettings()
     enable_proxy_headers_parsing: bool = False
     cors_allowed_origins: tuple[str, ...] = ()
     cors_allow_credentials: bool = True
