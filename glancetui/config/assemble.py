@@ -67,7 +67,8 @@ def assemble(values: Values, *, config_files: tuple[Path, ...], config_dirs: tup
         images=image_settings(values, search),
         policy=policy_settings(values, config_files, search),
         protections=protection_settings(values, search),
-        notifications=notification_settings(values, config_files, config_dirs),
+        notifications=notification_settings(values),
+        config_files=(*config_files, *(file for folder in config_dirs for file in files_of(folder))),
         limits=limit_settings(values),
         enabled_import_methods=import_methods(values),
         imports=import_settings(values),
@@ -201,9 +202,7 @@ def protection_settings(values: Values, search: tuple[Path, ...]) -> ProtectionS
     return settings
 
 
-def notification_settings(
-    values: Values, files: tuple[Path, ...], dirs: tuple[Path, ...]
-) -> NotificationSettings | None:
+def notification_settings(values: Values) -> NotificationSettings | None:
     section = "oslo_messaging_notifications"
     drivers = [name for name in values.get(section, "driver") if name and name != "noop"]
     if not drivers:
@@ -214,7 +213,6 @@ def notification_settings(
         transport_url=values.get(section, "transport_url") or values.get("DEFAULT", "transport_url"),
         publisher_id=values.get("DEFAULT", "default_publisher_id"),
         control_exchange=values.get("DEFAULT", "control_exchange"),
-        config_files=tuple(str(file) for file in (*files, *(file for folder in dirs for file in files_of(folder)))),
         owed=OwedNotifications(
             disabled=frozenset(values.get("DEFAULT", "disabled_notifications")),
             kept=values.get("glancetui", "notifications_kept"),

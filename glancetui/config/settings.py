@@ -193,7 +193,6 @@ class NotificationSettings(msgspec.Struct, frozen=True, kw_only=True):
     transport_url: str | None = None  # may hold a password; None: what oslo.messaging makes of the files
     publisher_id: str = "image.localhost"
     control_exchange: str = "glance"
-    config_files: tuple[str, ...] = ()
     owed: OwedNotifications = OwedNotifications()
 
 
@@ -238,6 +237,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     notifications: NotificationSettings | None = None  # None: none are wanted
     limits: LimitSettings | None = None  # None: Keystone's unified limits are not kept to
     policy: PolicySettings = PolicySettings()
+    config_files: tuple[Path, ...] = ()  # for libraries that read sections of their own
     enabled_import_methods: tuple[str, ...] = ()  # announced on create
     imports: ImportSettings = ImportSettings()
     staging_dir: Path | None = None  # data before import; None only in tests

@@ -31,6 +31,7 @@ from glancetui.images.access import EVERYTHING, actor_of, refuse_read_only
 from glancetui.images.leases import Held, LeaseKeeper
 from glancetui.images.ring import Digests, HashThreads, Ring, Slot
 from glancetui.images.rules import Images
+from glancetui.images.signatures import Signature, Signatures
 from glancetui.images.source import ByteSource
 from glancetui.model import Caller, Image, ImageLocation, ImageStatus, Location
 from glancetui.registry.interface import Actor, Allowance, Intent, Published, Registry, Seen
@@ -85,6 +86,7 @@ class Ingest:
         self._lease = settings.upload_lease_seconds
         self._keeper = LeaseKeeper(registry, settings.upload_lease_seconds)
         self.intake = Intake(registry, self._keeper, settings)
+        self.signatures = Signatures(settings.config_files)
 
     def upload(
         self,
@@ -93,14 +95,19 @@ class Ingest:
         source: ByteSource,
         store: str | None = None,
         declared_size: int | None = None,
+        token: str | None = None,
     ) -> Image:
-        """The image, active, with its bytes stored. After an error no byte is left and the image is queued."""
+        """The image, active, with its bytes stored. After an error no byte is left and the image is queued.
+
+        `token` is the caller's, for the key manager.
+        """
         refuse_read_only(caller)
         image = self._permitted(caller, image_id)
         driver = self._driver(store)
         checked(image)
         limits = self.limits(image, agreed_size(source.declared_size, declared_size))
         allowance = self._images.quotas.allowance(image.owner, limits.exact)
+        signature = self.signatures.of(image.properties, token, caller.project)
         actor = actor_of(caller)
         image, intent = begun(
             image,
@@ -120,6 +127,7 @@ class Ingest:
             hashes=("md5", self._settings.images.hashing_algorithm),
             check=lambda size, _: self.check_quota(image, size),
             allowance=allowance,
+            signature=signature,
         )
         return self.intake.run(
             taking, Publishing(lambda held, found: self._registry.publish_upload(held, found, actor), self._published)
@@ -190,6 +198,7 @@ class Taking(msgspec.Struct, frozen=True, kw_only=True):
     hashes: tuple[str, ...]  # names of algorithms; md5 gives the checksum, another one the os_hash_value
     check: Callable[[int, str | None], None]  # of size and hash, before the bytes become visible; raises
     allowance: Allowance = UNLIMITED
+    signature: Signature | None = None  # None: the image is not signed
 
 
 class Publishing(msgspec.Struct, Generic[T], frozen=True):
@@ -217,11 +226,14 @@ class Intake:
 
     def _take_in(self, taking: Taking, attempt: Attempt) -> Published:
         inspector = Inspector(taking.disk_format, taking.container_format, self._settings.images)
-        digests = Digests(taking.hashes)
+        signature = taking.signature
+        digests = Digests(taking.hashes, *([] if signature is None else [signature]))
         with taking.driver.open_writer(attempt.object_id, taking.limits.exact) as writer:
             size = Stream(taking.source, taking.limits, attempt.held, writer, inspector, digests).run()
             virtual_size = inspector.finish().virtual_size
             taking.limits.check_end(size)
+            if signature is not None:
+                signature.verify()
             attempt.patiently(lambda: taking.check(size, digests.hash_value))
             location = attempt.commit(writer)
         return Published(

@@ -7,7 +7,7 @@ failure stays one: the notification waits in the database.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,11 @@ MISSING = (
 class OsloBroker:
     """Implements `images.notifications.Broker`. Connects when there is something to send."""
 
-    def __init__(self, settings: NotificationSettings) -> None:
-        """Raises ConfigError where a driver is unknown, or oslo.messaging is missing or cannot read its options."""
+    def __init__(self, settings: NotificationSettings, config_files: Sequence[Path]) -> None:
+        """`config_files`: where oslo.messaging finds options of its own.
+
+        Raises ConfigError where a driver is unknown, or oslo.messaging is missing or cannot read its options.
+        """
         try:
             import oslo_messaging
             from oslo_config import cfg
@@ -45,7 +48,7 @@ class OsloBroker:
         self._messaging: Any = oslo_messaging
         self._settings = settings
         conf = cfg.ConfigOpts()
-        files = [file for file in settings.config_files if Path(file).is_file()]
+        files = [str(file) for file in config_files]
         conf([], project="glancetui", default_config_files=files, default_config_dirs=[])
         oslo_messaging.set_transport_defaults(settings.control_exchange)
         try:

@@ -123,7 +123,7 @@ def notifications_of(settings: Settings, registry: Registry, worker: str) -> Not
         return None
     from glancetui.server.broker import OsloBroker
 
-    return Notifications(registry, OsloBroker(settings.notifications), worker)
+    return Notifications(registry, OsloBroker(settings.notifications, settings.config_files), worker)
 
 
 def stage_url(settings: Settings) -> str | None:

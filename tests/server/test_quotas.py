@@ -171,10 +171,11 @@ def alice(keystone: Keystone, server: Server, limits: Limits) -> Person:
 
 
 real_keystone = pytest.mark.xdist_group("real-keystone")
+PATIENT = pytest.mark.timeout(240, func_only=True)  # the first test of a run waits for Keystone's start
 
 
 @real_keystone
-@pytest.mark.timeout(180)
+@PATIENT
 def test_as_many_images_as_the_limit_says_and_it_may_change_between_two(alice: Person, limits: Limits) -> None:
     limits.set("alice", image_count_total=3)
     with ThreadPoolExecutor(8) as threads:
@@ -187,7 +188,7 @@ def test_as_many_images_as_the_limit_says_and_it_may_change_between_two(alice: P
 
 
 @real_keystone
-@pytest.mark.timeout(300)
+@PATIENT
 def test_fifty_uploads_at_once_end_as_if_one_had_come_after_the_other(alice: Person, limits: Limits) -> None:
     limits.set("alice", **LIMITS)
     with ThreadPoolExecutor(8) as threads:
@@ -204,6 +205,7 @@ def test_fifty_uploads_at_once_end_as_if_one_had_come_after_the_other(alice: Per
 
 
 @real_keystone
+@PATIENT
 def test_images_that_take_data_and_staged_data_have_limits_of_their_own(alice: Person, limits: Limits) -> None:
     limits.set("alice", image_count_uploading=1, image_stage_total=0)
     first, second, third = (alice.make() for _ in range(3))
@@ -223,6 +225,7 @@ def test_images_that_take_data_and_staged_data_have_limits_of_their_own(alice: P
 
 
 @real_keystone
+@PATIENT
 def test_while_keystone_is_away_nothing_is_taken_and_images_are_still_shown(
     alice: Person, keystone: Keystone, limits: Limits
 ) -> None:

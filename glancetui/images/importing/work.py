@@ -186,6 +186,9 @@ class ImportWork:
         job, driver = running.job, self._catalogue[store]
         known = self._registry.image(image.id, EVERYTHING) if job.copies or job.spec.method == "copy-image" else None
         facts = material.facts if known is None else None
+        # Copies of a copy that was verified are held against its hash.
+        signed = known is None
+        signature = self._ingest.signatures.of(image.properties, running.secret, job.project) if signed else None
         with material.open() as source:
             running.check()
             running.meter.begin_store(store, source.declared_size)
@@ -203,6 +206,7 @@ class ImportWork:
                 hashes=self._hashes(known),
                 check=lambda size, value: self._check(image, known, size, value),
                 # What was staged has a known size; of a copy only the first is held against the limit by it.
+                signature=signature,
                 allowance=self._ingest.allowance(image, None if job.copies else job.spec.staged_size),
             )
             return self._ingest.intake.run(
