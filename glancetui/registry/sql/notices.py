@@ -7,6 +7,7 @@ the order of its changes.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -21,9 +22,12 @@ from glancetui.registry.interface import Notification
 from glancetui.registry.jobs import Task
 from glancetui.registry.sql.tables import gt_notifications
 
+log = logging.getLogger(__name__)
+
 Payload = Mapping[str, Any] | str  # as JSON
 Priority = Literal["INFO", "ERROR"]
 _PRUNE_EVERY = 1_000  # rows; so that pruning costs nothing to speak of
+_STRIDE = 8  # numbers that one row may be ahead of another, as where each node of a cluster has its own
 
 _ADD = sa.insert(gt_notifications)
 _WAITING = sa.select(gt_notifications).order_by(gt_notifications.c.id).limit(sa.bindparam("most"))
@@ -53,8 +57,13 @@ class Notices:
         }
         added = self._db.execute(_ADD, row).inserted_primary_key
         number = added[0] if added else 0
-        if number % _PRUNE_EVERY == 0:
-            self._db.execute(_PRUNE, {"last_gone": number - self._owed.kept})
+        if number % _PRUNE_EVERY < _STRIDE:
+            dropped = self._db.execute(_PRUNE, {"last_gone": number - self._owed.kept}).rowcount
+            if dropped:
+                log.error(
+                    "%d notifications were dropped: the message broker takes none, and no more than %d are kept "
+                    "(notifications_kept).", dropped, self._owed.kept,
+                )  # fmt: skip
 
 
 def waiting(db: sa.Connection, limit: int) -> Sequence[Notification]:
