@@ -128,7 +128,7 @@ def test_an_import_goes_on_after_an_orderly_stop(tmp_path: Path, web: Web) -> No
         assert (api.show(image_id)["status"], files(tmp_path)) == ("active", [image_id, image_id])
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=40)
 @pytest.mark.timeout(240)
 def test_kills_at_random_moments_leave_no_image_stuck_and_no_byte_behind(tmp_path: Path, web: Web) -> None:
     seed = int(os.environ.get("GLANCETUI_FAULT_SEED") or random.SystemRandom().getrandbits(32))

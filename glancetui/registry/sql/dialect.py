@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from glancetui.config.settings import DatabaseSettings
 from glancetui.errors import GlancetuiError, RegistryUnavailable
+from glancetui.registry.sql.expressions import walk_index
 
 
 class Undone(RegistryUnavailable):
@@ -115,3 +116,19 @@ class Dialect(abc.ABC):
 
         Each is looked up; no planner may go through the table instead.
         """
+
+    def behind(
+        self,
+        found: sa.Select[Any],
+        index: str,
+        first: sa.Column[Any],  # noqa: ARG002 - for those that override it
+        column: sa.Column[Any],
+        values: Sequence[sa.ColumnElement[Any]] = (),
+    ) -> sa.Select[Any]:
+        """`found` by `index`, whose first column has few values and in which `column` follows what `found` fixes.
+
+        `values`: those that `column` may have, if `found` itself does not ask anything of it.
+        """
+        if values:
+            found = found.where(column == values[0] if len(values) == 1 else column.in_(values))
+        return walk_index(found, column.table, index)
