@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import pytest
 
 from glancetui.config.protections import ACTIONS
@@ -12,7 +13,9 @@ from glancetui.config.settings import PolicySettings, ProtectionSettings
 from glancetui.errors import ConfigError, Forbidden
 from glancetui.images.policy import Policy
 from glancetui.images.protection import Protections
+from glancetui.images.rules import Images
 from glancetui.model import Caller
+from tests.images.data_path import house
 
 MEMBER = Caller(project="p", roles=frozenset({"member"}))
 ADMIN = Caller(project="p", roles=frozenset({"admin"}), is_admin=True)
@@ -82,3 +85,15 @@ def test_a_broken_file_leaves_the_rules_as_they_were(tmp_path: Path, caplog: pyt
     (tmp_path / "p.conf").write_text(section("a", "!", "@", "!", "!"))
     rules.reload()
     assert allowed(rules, "a", MEMBER) == ["read"]
+
+
+def test_an_import_sets_what_the_operator_gives_and_copies_only_what_the_caller_may_set(tmp_path: Path) -> None:
+    (tmp_path / "p.conf").write_text(section("^secret", "admin", "@", "admin", "!") + section(".*", "@", "@", "@", "@"))
+    with house(tmp_path) as home:
+        settings = msgspec.structs.replace(home.settings, protections=ProtectionSettings(file=tmp_path / "p.conf"))
+        images = Images(home.registry, Policy.load(settings.policy), home.catalogue, settings)
+        image = home.new()
+        images.check_imported(MEMBER, image, {"secret": "x", "free": "y"}, ["free"])
+        with pytest.raises(Forbidden, match="secret is protected"):
+            images.check_imported(MEMBER, image, {"secret": "x"}, ["secret"])
+        images.check_imported(ADMIN, image, {"secret": "x"}, ["secret"])

@@ -29,6 +29,7 @@ from glancetui.errors import (
     Stale,
     StoreFull,
     StoreUnavailable,
+    Unavailable,
     UnsupportedMedia,
 )
 from glancetui.fetch.fetcher import Fetcher
@@ -63,6 +64,7 @@ CODES: Sequence[tuple[type[GlancetuiError], str]] = (  # the first that fits; st
     (Conflict, "conflict"),
     (Forbidden, "forbidden"),
     (BadRequest, "refused"),
+    (Unavailable, "unavailable"),
 )
 
 
