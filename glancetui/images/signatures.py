@@ -28,6 +28,11 @@ MISSING = (
 DOWN = "The key manager cannot be asked for the certificate now. Try again in a moment; the log says why."
 
 
+def is_signed(properties: Mapping[str, str | None]) -> bool:
+    """Whether the image says all that a signature needs; with less it is not signed, as in Glance."""
+    return properties.keys() >= ALL
+
+
 class Signature:
     """One image's, and the data that have come so far. Used by one thread at a time."""
 
@@ -64,7 +69,7 @@ class Signatures:
 
         Raises BadRequest where the properties make no sense or name no certificate, Unavailable.
         """
-        if not properties.keys() >= ALL:
+        if not is_signed(properties):
             return None
         try:
             from cursive import signature_utils

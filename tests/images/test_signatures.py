@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import NameOID
 
-from glancetui.errors import BadRequest, Unavailable
+from glancetui.errors import BadRequest, Overloaded, Unavailable
 from glancetui.images import signatures
 from glancetui.images.signatures import Signatures
 from tests.backends.vault import Vault, running_vault
@@ -147,6 +147,17 @@ def test_without_the_libraries_no_signed_image_is_taken(
         home.ingest.upload(OWNER, image.id, Body(DATA))
     assert home.uploaded(DATA).status == "active", "others are"
     assert set(signer.properties(DATA)) == signatures.ALL
+
+
+def test_an_import_that_needs_the_callers_token_begins_at_once_or_not_at_all(
+    vault: Vault, signer: Signer, tmp_path: Path
+) -> None:
+    with yard(tmp_path, slots=0, start=False) as it:
+        it.house.ingest.signatures = asks(vault, tmp_path)
+        image = it.staged(DATA, **signer.properties(DATA))
+        with pytest.raises(Overloaded):
+            it.begin(image.id, "glance-direct")
+        assert it.show(image.id).status == "uploading"
 
 
 def test_an_import_verifies_its_first_copy_and_goes_back_where_it_is_another(

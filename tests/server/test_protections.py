@@ -22,6 +22,11 @@ create = admin
 read = admin
 update = admin
 delete = admin
+[^instance_uuid$]
+create = @
+read = admin
+update = admin
+delete = admin
 [^licence]
 create = @
 read = @
@@ -124,6 +129,16 @@ def test_what_may_not_be_read_is_as_if_it_were_not_there_and_outlives_changes_of
     changed = place.patch(image_id, {"op": "add", "path": "/free", "value": "y"})
     assert (changed.status, "secret_a" in changed.json) == (200, False)
     assert place.shown(image_id, "admin")["secret_a"] == "needle"
+
+
+def test_schemas_do_not_speak_of_what_the_caller_may_not_read(place: Place) -> None:
+    def described(caller: str) -> tuple[bool, bool]:
+        image = place.api.call("GET", "/v2/schemas/image", caller=caller).json["properties"]
+        images = place.api.call("GET", "/v2/schemas/images", caller=caller).json["properties"]["images"]["items"]
+        assert "os_distro" in image
+        return "instance_uuid" in image, "instance_uuid" in images["properties"]
+
+    assert (described("owner"), described("admin")) == ((False, False), (True, True))
 
 
 def test_an_import_injects_what_the_operator_says_into_anybodys_image(place: Place) -> None:

@@ -17,6 +17,7 @@ from glancetui.images.importing.staging import Staging
 from glancetui.images.ingest import begun
 from glancetui.images.jobs import JobRunner
 from glancetui.images.rules import Condition, Images, anyway
+from glancetui.images.signatures import is_signed
 from glancetui.model import Caller, Image, ImageStatus
 from glancetui.registry.interface import Registry
 from glancetui.registry.jobs import ImportSpec, Job, Method, NewJob
@@ -177,7 +178,8 @@ class Imports:
         )
         shown = {"image_id": image.id, "import_req": dict(request.body), "backend": list(stores)}
         here = self._runner.has_room()
-        if request.method == "glance-download" and not here:
+        signed = request.method != "copy-image" and is_signed(image.properties)
+        if (request.method == "glance-download" or signed) and not here:
             # Others cannot take it: the token is known to this process alone.
             raise Overloaded("This worker has as many imports under way as it may have. Try again in a moment.")
         return NewJob(
