@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.backends.keystone import Keystone, running_keystone
-from tests.backends.peer import PeerUnavailable
 from tests.registry.places import KINDS
 from tests.serving import Server, running_server
 
@@ -20,16 +19,6 @@ def serving(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts services with the options of `running_server`; all of them end with the test."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(running_server(tmp_path, **options))
-
-
-@pytest.fixture(scope="session")
-def keystone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keystone]:
-    """One for all tests of the group `keystone`, since setting one up takes a quarter of a minute."""
-    try:
-        with running_keystone(tmp_path_factory.mktemp("keystone")) as running:
-            yield running
-    except PeerUnavailable as error:
-        pytest.skip(f"Keystone cannot be installed: {error}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,6 +47,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name, value in (each for report in passed if report.when == "call" for each in report.user_properties):
         terminalreporter.write_line(f"{name}: {value}")
     tell_databases(terminalreporter)
+    tell_skipped(terminalreporter)
+
+
+def tell_skipped(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many tests were skipped and why, also when none was."""
+    skipped = terminalreporter.stats.get("skipped", ())
+    reasons = Counter(
+        report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr) for report in skipped
+    )
+    terminalreporter.write_line(f"Tests skipped: {len(skipped)}.")
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"  {count}: {reason.removeprefix('Skipped: ')}")
 
 
 def tell_databases(terminalreporter: pytest.TerminalReporter) -> None:

@@ -36,6 +36,8 @@ class Dialect(abc.ABC):
     concurrent: ClassVar[bool] = True
     #: Whether a page comes back as one JSON array rather than as a JSON object for each image.
     one_row_pages: ClassVar[bool] = False
+    #: Whether our connections leave traces in a database, or beside it, without a transaction.
+    changed_by_opening: ClassVar[bool] = False
     begin_reading: ClassVar[str | None] = None  # None: each statement stands for itself
     begin_writing: ClassVar[str] = "BEGIN"
     name: str  # for people; holds no password
