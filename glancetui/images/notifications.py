@@ -91,9 +91,11 @@ class Notifications:
         try:
             self.run_once()
         except GlancetuiError as error:
-            self._failures += 1
-            wait = min(LONGEST_WAIT, POLL_SECONDS * 2.0 ** min(self._failures, 10))
-            log.warning("Notifications wait in the database: %s Next attempt in %.1f s.", error, wait)
-            return wait
-        self._failures = 0
-        return POLL_SECONDS
+            log.warning("Notifications wait in the database: %s", error)
+        except Exception:  # the loop's edge: whatever went wrong, the next round tries again
+            log.exception("Notifications wait in the database: sending one failed unexpectedly.")
+        else:
+            self._failures = 0
+            return POLL_SECONDS
+        self._failures += 1
+        return min(LONGEST_WAIT, POLL_SECONDS * 2.0 ** min(self._failures, 10))
