@@ -17,7 +17,11 @@ from tests.backends.rabbitmq import RabbitMQ, running_rabbitmq
 from tests.images.waiting import until
 from tests.serving import running_server
 
-pytestmark = [pytest.mark.xdist_group("rabbitmq"), pytest.mark.timeout(300, func_only=True)]
+pytestmark = [
+    pytest.mark.xdist_group("rabbitmq"),
+    pytest.mark.slow(seconds=10),
+    pytest.mark.timeout(300, func_only=True),
+]
 
 PATCH = "application/openstack-images-v2.1-json-patch"
 MOVING = {"id", "image_id", "created_at", "updated_at", "deleted_at", "backend"}  # what no two services have alike

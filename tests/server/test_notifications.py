@@ -14,7 +14,11 @@ from tests.images.waiting import until
 from tests.server.api import Api
 from tests.serving import end, running_server, start_server
 
-pytestmark = [pytest.mark.xdist_group("rabbitmq"), pytest.mark.timeout(240, func_only=True)]
+pytestmark = [
+    pytest.mark.xdist_group("rabbitmq"),
+    pytest.mark.slow(seconds=10),
+    pytest.mark.timeout(240, func_only=True),
+]
 
 CONFIG = """\
 [DEFAULT]

@@ -189,6 +189,7 @@ def test_as_many_images_as_the_limit_says_and_it_may_change_between_two(alice: P
 
 @real_keystone
 @PATIENT
+@pytest.mark.slow(seconds=10)
 def test_fifty_uploads_at_once_end_as_if_one_had_come_after_the_other(alice: Person, limits: Limits) -> None:
     limits.set("alice", **LIMITS)
     with ThreadPoolExecutor(8) as threads:
