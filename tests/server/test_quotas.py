@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.backends.keystone import Keystone, running_keystone
-from tests.backends.peer import PeerUnavailable
+from tests.backends.keystone import Keystone
 from tests.server.api import Answer, Api
 from tests.server.edge import until
 from tests.server.states import QUOTAS
@@ -81,10 +80,10 @@ class Limits:
 
     def __init__(self, keystone: Keystone) -> None:
         self._keystone = keystone
-        keystone.put_into_catalogue("http://127.0.0.1:1")
-        [service] = keystone.call("GET", "services?type=image")["services"]
-        [endpoint] = keystone.call("GET", f"endpoints?service_id={service['id']}&interface=public")["endpoints"]
-        self.endpoint, self._service = endpoint["id"], service["id"]
+        service = {"name": "limited", "type": "image-limited"}  # its own: others use the image service's
+        self._service = keystone.call("POST", "services", {"service": service})["service"]["id"]
+        endpoint = {"service_id": self._service, "interface": "public", "region_id": "RegionOne", "url": "http://x"}
+        self.endpoint = keystone.call("POST", "endpoints", {"endpoint": endpoint})["endpoint"]["id"]
         every = [self._of(name) | {"default_limit": limit} for name, limit in LIMITS.items()]
         keystone.call("POST", "registered_limits", {"registered_limits": every})
 
@@ -143,15 +142,6 @@ class Person:
 
 
 @pytest.fixture(scope="module")
-def keystone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keystone]:
-    try:
-        with running_keystone(tmp_path_factory.mktemp("keystone")) as running:
-            yield running
-    except PeerUnavailable as error:
-        pytest.skip(f"Keystone cannot be installed: {error}")
-
-
-@pytest.fixture(scope="module")
 def limits(keystone: Keystone) -> Limits:
     return Limits(keystone)
 
@@ -170,7 +160,7 @@ def alice(keystone: Keystone, server: Server, limits: Limits) -> Person:
     return Person(server, keystone.token("alice"))
 
 
-real_keystone = pytest.mark.xdist_group("real-keystone")
+real_keystone = pytest.mark.xdist_group("keystone")
 PATIENT = pytest.mark.timeout(240, func_only=True)  # the first test of a run waits for Keystone's start
 
 
