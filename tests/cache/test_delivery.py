@@ -265,7 +265,6 @@ def test_a_range_far_ahead_of_the_filling_comes_from_the_store(home: Yard) -> No
     image = home.uploaded()
     home.store.give(PIECE)
     whole = home.node.deliver.open(OWNER, image.id)
-    home.store.allowed = None  # for who asks anew; the filling still waits to be told
     assert content(home.node.deliver.open(OWNER, image.id, "bytes=-5")) == DATA[-5:]
     assert home.store.opened == 2
     home.store.give(None)
