@@ -153,7 +153,10 @@ def places(kind: str, folder: Path, *counts: int) -> Iterator[list[Place]]:
         server, pid = None, None
         if kind != "sqlite":
             server = {"mariadb": mariadb, "postgresql": postgresql}[kind]
-            options = {"mariadb": ("--innodb-buffer-pool-size=1G",), "postgresql": ("shared_buffers=1GB",)}[kind]
+            options = {
+                "mariadb": ("--innodb-buffer-pool-size=1G", "--innodb-log-file-size=512M"),
+                "postgresql": ("shared_buffers=1GB", "maintenance_work_mem=256MB", "max_wal_size=4GB"),
+            }[kind]
             (folder / kind).mkdir(exist_ok=True)
             pid = stack.enter_context(server.running(folder / kind, *options)).pid
         found = []

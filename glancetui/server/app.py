@@ -25,6 +25,7 @@ from glancetui.server.routes import (
     members,
     metadef_items,
     metadef_namespaces,
+    ops,
     schemas,
     tags,
     tasks,
@@ -46,6 +47,7 @@ ROUTES = tuple(
         schemas.ROUTES,
         metadef_namespaces.ROUTES,
         metadef_items.ROUTES,
+        ops.ROUTES,
     ),
 )
 REQUEST_ID = b"x-openstack-request-id"
@@ -108,7 +110,8 @@ class Application:
             return await whole(request)
         if segments[0] == "versions" and segments[1:] in ([], [""]):
             return self._versions.document(request, 200)
-        versioned = self._versions.without_version(request, segments)
+        is_ops = segments[: len(ops.PREFIX)] == ops.PREFIX
+        versioned = segments if is_ops else self._versions.without_version(request, segments)
         if versioned is None:
             return self._versions.document(request, 300)
         if versioned == ["v2"]:

@@ -13,6 +13,7 @@ from glancetui.errors import NotFound, RegistryUnavailable
 from glancetui.model import Image, ImageStatus, Member, Viewer
 from glancetui.registry.interface import (
     Actor,
+    Count,
     Event,
     ImageChange,
     ImageQuery,
@@ -25,6 +26,7 @@ from glancetui.registry.interface import (
 from glancetui.registry.jobs import Facts, Job, NewJob, Progress, Task, TaskQuery
 from glancetui.registry.sql import events, images, jobs, leases, members, outbox, tasks, uploads
 from glancetui.registry.sql.change import Change
+from glancetui.registry.sql.counting import Counts
 from glancetui.registry.sql.database import Clock, Database, Result, utc_now
 from glancetui.registry.sql.documents import decode_image
 from glancetui.registry.sql.listing import Pages
@@ -42,6 +44,7 @@ class SqlRegistry(SqlMetadefs):
         self._node = node
         self._clock = clock
         self._pages = Pages(database)
+        self._counts = Counts(database)
         self._show = Show(database)
         self._changes = itertools.count(1)
 
@@ -76,6 +79,9 @@ class SqlRegistry(SqlMetadefs):
 
     def page(self, query: ImageQuery) -> Sequence[Image]:
         return self._database.view(lambda db: self._pages.page(db, query))
+
+    def count(self, query: ImageQuery) -> Count:
+        return self._database.view(lambda db: self._counts.count(db, query))
 
     def change_image(self, seen: Seen, change: ImageChange, actor: Actor) -> Image:
         return self._change(actor, lambda transaction: images.apply(transaction, seen, change))
