@@ -35,6 +35,10 @@ class Dialect(abc.ABC):
     concurrent: ClassVar[bool] = True
     #: Whether a page comes back as one JSON array rather than as a JSON object for each image.
     one_row_pages: ClassVar[bool] = False
+    #: Whether an image alone is read in pieces, a row each, where one document would need aggregates in subqueries.
+    in_pieces: ClassVar[bool] = False
+    #: Whether what a locked row is joined to is read as it is after the wait for the lock.
+    locks_joins: ClassVar[bool] = False
     begin_reading: ClassVar[str | None] = None  # None: each statement stands for itself
     begin_writing: ClassVar[str] = "BEGIN"
     name: str  # for people; holds no password

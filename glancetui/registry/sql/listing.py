@@ -7,8 +7,9 @@ right when they are few. Counting up to `FEW` of them, which is cheap, decides.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import time
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -47,6 +48,8 @@ from glancetui.registry.sql.visibility import (
 
 FEW = 2000  # images that are read and sorted for a page without hesitation
 _SHAPES_KEPT = 1024
+_VIEWERS_KEPT = 10_000
+_REMEMBERED_SECONDS = 60.0
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +59,11 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True):
     own_community: bool  # there is a branch of the viewer's own community images
 
 
+class _Candidate(NamedTuple):
+    held: int  # images, counted up to FEW + 1
+    place: int  # of the filter
+
+
 class Pages:
     """Compiles statements by shape and keeps them."""
 
@@ -63,6 +71,7 @@ class Pages:
         self._dialect = database.dialect
         self._kept = Kept(database)
         self._plans: dict[Shape, _Plan] = {}
+        self._many: dict[Hashable, tuple[bool, float]] = {}  # what, until when (monotonic)
 
     def page(self, db: sa.Connection, query: ImageQuery) -> list[Image]:
         if query.limit < 1 or any(isinstance(each, OneOf) and not each.values for each in query.filters):
@@ -100,20 +109,42 @@ class Pages:
         plan = self._plan(shape)
         if plan.nothing:
             return None
-        if not plan.candidates and not plan.shared and not plan.own_community:
-            return shape
-        key = ("counts", plan, shape.eyes)
-        counts = self._kept.statement(key, lambda: _counts_statement(plan, shape.eyes)).first(db, values)
-        if counts is None:
-            raise LookupError("A statement that counts gave no row.")
-        least = min(zip(counts, plan.candidates, strict=False), key=lambda pair: pair[0], default=None)
-        if least is None or least[0] > FEW:
+        least = self._least(db, plan.candidates, values)
+        if least is None or least.held > FEW:
+            many = (plan.shared or plan.own_community) and self._has_many(db, plan, shape.eyes, values)
             return msgspec.structs.replace(
-                shape,
-                memberships=plan.shared and counts[-1] <= FEW,
-                owns_many=plan.own_community and counts[-1] > FEW,
+                shape, memberships=plan.shared and not many, owns_many=plan.own_community and many
             )
-        return msgspec.structs.replace(shape, driver=least[1].place) if least[0] else None
+        return msgspec.structs.replace(shape, driver=least.place) if least.held else None
+
+    def _least(
+        self, db: sa.Connection, possible: tuple[FilterShape, ...], values: dict[str, object]
+    ) -> _Candidate | None:
+        """The candidate that lets the fewest through; all that let more than FEW through are alike."""
+        if not possible:
+            return None
+        starts = [start for each in possible if (start := filters.start(each)) is not None]
+        statement = self._kept.statement(("counts", possible), lambda: counts_up_to(FEW, starts))
+        counts = statement.rows(db, values)[0]
+        pairs = zip(counts, possible, strict=True)
+        return min((_Candidate(count, each.place) for count, each in pairs), key=lambda each: each.held)
+
+    def _has_many(self, db: sa.Connection, plan: _Plan, eyes: Eyes, values: dict[str, object]) -> bool:
+        """Whether the viewer has more memberships, or images of its own, than are read without hesitation.
+
+        Remembered, so that most pages need no statement but their own. A page is right either way.
+        """
+        key = (eyes, values["project"], values["member_status"])
+        many, until = self._many.get(key, (False, 0.0))
+        if time.monotonic() < until:
+            return many
+        start = memberships(eyes) if plan.shared else owned(eyes)
+        statement = self._kept.statement(("viewer", plan.shared, eyes), lambda: counts_up_to(FEW, [start]))
+        many = bool(statement.rows(db, values)[0][0] > FEW)
+        if len(self._many) >= _VIEWERS_KEPT:
+            self._many.clear()
+        self._many[key] = (many, time.monotonic() + _REMEMBERED_SECONDS)
+        return many
 
     def _plan(self, shape: Shape) -> _Plan:
         plan = self._plans.get(shape)
@@ -211,13 +242,3 @@ def _first_of(shape: Shape, part: sa.Select[Any]) -> sa.Select[Any]:
 def _marker_statement(kind: str, keys: Sequence[str]) -> sa.Select[Any]:
     shown = {"admin": shown_to_admin, "project": shown_to_project, "anybody": shown_to_anybody}[kind]
     return sa.select(*(images.c[key] for key in keys)).where(images.c.id == sa.bindparam("marker"), shown())
-
-
-def _counts_statement(plan: _Plan, eyes: Eyes) -> sa.Select[Any]:
-    """How many each candidate lets through, then how many memberships or images the viewer has; each up to FEW + 1."""
-    starts = [start for each in plan.candidates if (start := filters.start(each)) is not None]
-    if plan.shared:
-        starts.append(memberships(eyes))
-    if plan.own_community:
-        starts.append(owned(eyes))
-    return counts_up_to(FEW, starts)

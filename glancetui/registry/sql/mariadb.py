@@ -42,6 +42,8 @@ class MariaDb(ServerDialect):
     kind = "mariadb"
     drivername = "mysql+pymysql"
     port = 3306
+    in_pieces = True  # each aggregate in a subquery costs as much as the whole of the image's row
+    locks_joins = True
 
     def open_engine(self) -> sa.Engine:
         # Glance's URLs say charset=utf8; with it the driver would send four-byte characters that the server cuts off.
@@ -176,8 +178,14 @@ class MariaJson:
     def map_of(
         self, name: sa.ColumnElement[Any], value: sa.ColumnElement[Any], where: Conditions, of: sa.Table
     ) -> sa.ColumnElement[Any]:
-        member = sa.func.concat(sa.func.json_quote(name), _text(":"), _value(value))
-        return _listed("{", _by_image(sa.select(_Aggregate(member, name)), name).where(*where).correlate(of), "}")
+        each = _Aggregate(self.member(name, value), name)
+        return _listed("{", _by_image(sa.select(each), name).where(*where).correlate(of), "}")
+
+    def member(self, name: sa.ColumnElement[Any], value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return sa.func.concat(sa.func.json_quote(name), _text(":"), _value(value))
+
+    def text(self, value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return _value(value)
 
     def set_of(self, value: sa.ColumnElement[Any], where: Conditions, of: sa.Table) -> sa.ColumnElement[Any]:
         quoted = sa.func.json_quote(value).collate("utf8mb4_bin").distinct()

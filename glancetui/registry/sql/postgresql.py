@@ -67,10 +67,14 @@ class PostgreSql(ServerDialect):
         settings = [
             *(f"{name} = off" for name in _PLANS),
             "max_parallel_workers_per_gather = 0",
+            # Which plan is right does not depend on the values here, and planning a page takes three times as long as
+            # running it.
+            "plan_cache_mode = force_generic_plan",
             "default_transaction_isolation = 'read committed'",
             "timezone = 'UTC'",
             f"lock_timeout = {wait}",
         ]
+        connection.prepare_threshold = 1  # the second time that a connection runs it
         connection.execute(";".join(f"SET {setting}" for setting in settings), prepare=False)
 
     def rows(self, db: sa.Connection, statement: str, values: Sequence[object]) -> Sequence[Sequence[Any]]:

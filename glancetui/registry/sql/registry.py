@@ -28,7 +28,6 @@ from glancetui.registry.sql import events, images, jobs, leases, members, outbox
 from glancetui.registry.sql.change import Change
 from glancetui.registry.sql.counting import Counts
 from glancetui.registry.sql.database import Clock, Database, Result, utc_now
-from glancetui.registry.sql.documents import decode_image
 from glancetui.registry.sql.listing import Pages
 from glancetui.registry.sql.metadefs.registry import SqlMetadefs
 from glancetui.registry.sql.show import Show
@@ -49,8 +48,8 @@ class SqlRegistry(SqlMetadefs):
         self._changes = itertools.count(1)
 
     def _change(self, actor: Actor, work: Callable[[Change], Result]) -> Result:
-        dialect = self._database.dialect
-        result = self._database.write(lambda db: work(Change(db, dialect, self._clock(), actor, self._node)))
+        dialect, show = self._database.dialect, self._show
+        result = self._database.write(lambda db: work(Change(db, dialect, show, self._clock(), actor, self._node)))
         if dialect.concurrent and next(self._changes) % events.NUMBERED_AT_ONCE == 0:
             self._number_unread_events()
         return result
@@ -72,10 +71,10 @@ class SqlRegistry(SqlMetadefs):
         return self._change(actor, lambda change: images.create(change, new))
 
     def image(self, image_id: str, viewer: Viewer) -> Image:
-        text = self._database.read(lambda db: self._show.document(db, image_id, viewer))
-        if text is None:
+        image = self._database.read(lambda db: self._show.image(db, image_id, viewer))
+        if image is None:
             raise NotFound(f"No image found with ID {image_id}")
-        return decode_image(text)
+        return image
 
     def page(self, query: ImageQuery) -> Sequence[Image]:
         return self._database.view(lambda db: self._pages.page(db, query))
