@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ _FULL = frozenset({1021, 1026, 1114, 1041, 1037})
 _READ_ONLY = frozenset({1036, 1290, 1792, 1836})
 _DENIED = frozenset({1044, 1045, 1142, 1227, 1698})
 _BEYOND = re.compile("[\U00010000-\U0010ffff]")
+_CROWDED = frozenset({1040, 1203, 1226})  # of the server's connections, of the user's
 _NO_DATABASE = 1049
 _DUPLICATE = frozenset({1062, 1586})
 _UNHOLDABLE = frozenset({1264, 1267, 1292, 1300, 1366, 1406, 3854, 3988})  # characters, numbers, lengths
@@ -87,6 +89,11 @@ class MariaDb(ServerDialect):
         text = str(error.args[1]) if len(error.args) > 1 else str(error)
         if number in _LOST or (number == 0 and type(error).__name__ == "InterfaceError"):
             return Lost("The connection to the database was lost. Try again.")
+        if number in _CROWDED or f"[Errno {errno.EAGAIN}]" in text:
+            return Undone(
+                f"The database {self.name} takes no more connections now: {text}. Raise its max_connections or lower "
+                "[database] max_pool_size and max_overflow."
+            )
         if number in _UNDONE:
             return Undone("The database rolled the change back in favour of another. Try again.")
         if number in _DUPLICATE:

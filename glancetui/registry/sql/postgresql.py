@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -46,6 +48,7 @@ _REFUSED = (
     ("no pg_hba.conf", "28000"),
     ("sorry, too many clients", "53300"),
     ("remaining connection slots", "53300"),
+    ("too many connections for", "53300"),
     ("role ", "28000"),
     ("database ", "3D000"),
 )
@@ -111,7 +114,8 @@ class PostgreSql(ServerDialect):
 
     def _unavailable(self, text: str, state: str | None) -> RegistryUnavailable:
         advice = _ADVICE.get(state or "")
-        return RegistryUnavailable(
+        momentary = state == "53300" or os.strerror(errno.EAGAIN) in text  # a connection was refused: nothing was done
+        return (Undone if momentary else RegistryUnavailable)(
             f"The database {self.name} cannot be used now: {text}." + (f" {advice}." if advice else "")
         )
 
