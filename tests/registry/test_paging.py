@@ -269,7 +269,7 @@ def test_a_count_goes_on_to_its_bound_and_says_so(registry: SqlRegistry, monkeyp
     for number in range(5):
         made(registry, name=f"n{number}", visibility="public", tags=("t",) if number < 3 else ())
     for wanted, found in (
-        (ImageQuery(viewer=ADMIN, limit=1), Count(number=3, exact=False)),
+        (ImageQuery(viewer=ADMIN, limit=1), Count(number=4, exact=False)),
         (ImageQuery(viewer=ADMIN, limit=1, tags=("t",)), Count(number=3, exact=True)),
         (
             ImageQuery(viewer=viewer("q"), limit=0, filters=(OneOf(field="name", values=("n4",)),)),

@@ -1,13 +1,12 @@
 """How many images a query finds, at a cost that is bounded however many there are.
 
 As for a page there are two ways. Where a filter lets through few, these are looked up, and the count is exact.
-Otherwise the first of each branch of what the viewer sees are looked at; where there are more of them, what was counted
-is the least that there can be.
+Otherwise what the viewer sees is gone through branch by branch until MOST images have been looked at; where there are
+more, what was counted is the least that there can be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -34,7 +33,7 @@ from glancetui.registry.sql.statement import Kept
 from glancetui.registry.sql.tables import images
 from glancetui.registry.sql.visibility import Branch, memberships
 
-#: Images looked at of each branch, or of a filter: some ten milliseconds of the database's time.
+#: Images that are looked at: some ten milliseconds of the database's time.
 MOST = 10_000
 
 
@@ -54,10 +53,21 @@ class Counts:
             return Count(number=0, exact=True)
         values = values_of(query, self._dialect)
         shape = msgspec.structs.replace(shape, driver=self._driver(db, shape, values))
-        statement = self._kept.statement(("count", shape), lambda: _count_statement(shape, self._dialect))
-        row = statement.rows(db, values)[0]
-        pairs = list(zip(row[::2], row[1::2], strict=True))
-        return Count(number=sum(counted for _, counted in pairs), exact=all(found <= MOST for found, _ in pairs))
+        parts = 1 if shape.driver is not None else len(branches_of(shape))
+        counted, left = 0, MOST
+        for part in range(parts):
+            found, fitting = self._part(db, shape, part, {**values, "most": left + 1})
+            counted, left = counted + fitting, left - found
+            if left < 0:
+                return Count(number=counted, exact=False)
+        return Count(number=counted, exact=True)
+
+    def _part(self, db: sa.Connection, shape: Shape, part: int, values: dict[str, object]) -> tuple[int, int]:
+        """How many there are to look at, up to `most`, and how many of them are to be counted."""
+        key = ("count", shape, part)
+        statement = self._kept.statement(key, lambda: _count_statement(shape, part, self._dialect))
+        found, fitting = statement.rows(db, values)[0]
+        return found, fitting
 
     def _driver(self, db: sa.Connection, shape: Shape, values: dict[str, object]) -> int | None:
         """The place of the filter that lets through the fewest, if these are not too many to look at."""
@@ -77,32 +87,27 @@ def _start_of(shape: FilterShape) -> sa.Select[Any]:
     return start
 
 
-def _count_statement(shape: Shape, dialect: Dialect) -> sa.Select[Any]:
-    """One row: of each start how many images it has, up to MOST + 1, and how many of the first MOST are counted."""
+def _count_statement(shape: Shape, part: int, dialect: Dialect) -> sa.Select[int, int]:
+    """Of the driver, or of one branch."""
     seen = branches_of(shape)
     if shape.driver is not None:
-        driver = next(each for each in shape.filters if each.place == shape.driver)
-        anyhow = sa.or_(sa.false(), *(sa.and_(*branch.conditions) for branch in seen))
-        return sa.select(*_pair(shape, dialect, _start_of(driver), anyhow))
-    pairs = (_pair(shape, dialect, _branch_start(shape, branch), sa.and_(*branch.conditions)) for branch in seen)
-    return sa.select(*(column for pair in pairs for column in pair))
-
-
-def _pair(
-    shape: Shape, dialect: Dialect, start: sa.Select[Any], seen: sa.ColumnElement[bool]
-) -> Sequence[sa.ColumnElement[Any]]:
+        start = _start_of(next(each for each in shape.filters if each.place == shape.driver))
+        visible = sa.or_(sa.false(), *(sa.and_(*branch.conditions) for branch in seen))
+    else:
+        start, visible = _branch_start(shape, seen[part]), sa.and_(*seen[part].conditions)
     conditions = [
-        seen,
+        visible,
         images.c.deleted == sa.false(),
         images.c.os_hidden == sa.bindparam("os_hidden"),
         *residue(shape),
     ]
-    most: sa.ColumnElement[int] = sa.literal_column(str(MOST))
-    counted = dialect.found_by_id(sa.select(images.c.id), images, start.limit(most), conditions).subquery()
-    return (
-        counts_up_to(MOST, [start]).scalar_subquery(),
-        sa.select(sa.func.count()).select_from(counted).scalar_subquery(),
-    )
+    first = start.limit(sa.bindparam("most"))
+    fitting = dialect.found_by_id(sa.select(images.c.id), images, first, conditions)
+    return sa.select(_number_of(first), _number_of(fitting))
+
+
+def _number_of(rows: sa.Select[Any]) -> sa.ScalarSelect[int]:
+    return sa.select(sa.func.count()).select_from(rows.subquery()).scalar_subquery()
 
 
 def _branch_start(shape: Shape, branch: Branch) -> sa.Select[Any]:

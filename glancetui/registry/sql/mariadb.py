@@ -56,18 +56,17 @@ class MariaDb(ServerDialect):
         wait = max(1, round(self.settings.busy_seconds))
         sync_wait = self.settings.mysql_wsrep_sync_wait
         settings = [
-            "SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
             f"SESSION sql_mode = '{_sql_mode(self.settings.mysql_sql_mode)}'",
             "SESSION time_zone = '+00:00'",
             "SESSION group_concat_max_len = 1073741824",  # otherwise documents are cut off, without an error
             f"SESSION innodb_lock_wait_timeout = {wait}",
             f"SESSION optimizer_switch = IF(VERSION() LIKE '%MariaDB%', '{_SWITCHES},exists_to_in=off', '{_SWITCHES}')",
         ]
+        if sync_wait is not None:
+            settings.append(f"SESSION wsrep_sync_wait = {sync_wait}")
         with connection.cursor() as cursor:
-            for setting in settings:
-                cursor.execute(f"SET {setting}")
-            if sync_wait is not None:
-                cursor.execute(f"SET SESSION wsrep_sync_wait = {sync_wait}")
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            cursor.execute(f"SET {', '.join(settings)}")
 
     def rows(self, db: sa.Connection, statement: str, values: Sequence[object]) -> Sequence[Sequence[Any]]:
         with _driver(db).cursor() as cursor:

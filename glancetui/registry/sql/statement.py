@@ -56,7 +56,7 @@ class Kept:
     def __len__(self) -> int:
         return len(self._statements)
 
-    def statement(self, key: Hashable, build: Callable[[], sa.Select[Any]]) -> Prepared:
+    def statement(self, key: Hashable, build: Callable[[], sa.sql.expression.ClauseElement]) -> Prepared:
         prepared = self._statements.get(key)
         if prepared is None:
             prepared = Prepared(build(), self._database)
