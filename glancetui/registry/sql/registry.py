@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import random
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -45,7 +46,8 @@ class SqlRegistry(SqlMetadefs):
         self._pages = Pages(database)
         self._counts = Counts(database)
         self._show = Show(database)
-        self._changes = itertools.count(1)
+        # Not from 0: processes that end before their thousandth change would never number an event.
+        self._changes = itertools.count(random.randrange(events.NUMBERED_AT_ONCE))
 
     def _change(self, actor: Actor, work: Callable[[Change], Result]) -> Result:
         dialect, show = self._database.dialect, self._show
