@@ -71,17 +71,17 @@ class Counts:
 
     def _driver(self, db: sa.Connection, shape: Shape, values: dict[str, object]) -> int | None:
         """The place of the filter that lets through the fewest, if these are not too many to look at."""
-        possible = candidates(shape)
+        possible = candidates(shape, self._dialect)
         if not possible:
             return None
-        starts = [_start_of(each) for each in possible]
+        starts = [_start_of(each, self._dialect) for each in possible]
         probe = self._kept.statement(("probe", possible), lambda: counts_up_to(MOST, starts))
         least, number = min((count, number) for number, count in enumerate(probe.rows(db, values)[0]))
         return possible[number].place if least <= MOST else None
 
 
-def _start_of(shape: FilterShape) -> sa.Select[Any]:
-    start = filters.start(shape)
+def _start_of(shape: FilterShape, dialect: Dialect) -> sa.Select[Any]:
+    start = filters.start(shape, dialect)
     if start is None:
         raise LookupError(f"No index starts from {shape}.")
     return start
@@ -91,7 +91,7 @@ def _count_statement(shape: Shape, part: int, dialect: Dialect) -> sa.Select[int
     """Of the driver, or of one branch."""
     seen = branches_of(shape)
     if shape.driver is not None:
-        start = _start_of(next(each for each in shape.filters if each.place == shape.driver))
+        start = _start_of(next(each for each in shape.filters if each.place == shape.driver), dialect)
         visible = sa.or_(sa.false(), *(sa.and_(*branch.conditions) for branch in seen))
     else:
         start, visible = _branch_start(shape, seen[part]), sa.and_(*seen[part].conditions)

@@ -123,7 +123,7 @@ class Pages:
         """The candidate that lets the fewest through; all that let more than FEW through are alike."""
         if not possible:
             return None
-        starts = [start for each in possible if (start := filters.start(each)) is not None]
+        starts = [start for each in possible if (start := filters.start(each, self._dialect)) is not None]
         statement = self._kept.statement(("counts", possible), lambda: counts_up_to(FEW, starts))
         counts = statement.rows(db, values)[0]
         pairs = zip(counts, possible, strict=True)
@@ -154,7 +154,7 @@ class Pages:
             seen = branches_of(shape)
             plan = self._plans[shape] = _Plan(
                 nothing=not seen,
-                candidates=candidates(shape),
+                candidates=candidates(shape, self._dialect),
                 shared=any(branch.memberships for branch in seen),
                 own_community=any(branch.own_community for branch in seen),
             )
@@ -215,7 +215,7 @@ def _by_memberships(shape: Shape, dialect: Dialect) -> sa.Select[Any]:
 
 def _driven(shape: Shape, dialect: Dialect) -> sa.Select[Any]:
     driver = next(each for each in shape.filters if each.place == shape.driver)
-    ids = filters.start(driver)
+    ids = filters.start(driver, dialect)
     if ids is None:
         raise LookupError(f"No index starts from {driver}.")
     seen = sa.or_(sa.false(), *(sa.and_(*branch.conditions) for branch in branches_of(shape)))

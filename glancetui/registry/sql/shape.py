@@ -116,7 +116,7 @@ def index_key(shape: Shape) -> str:
     return shape.sort[0].key
 
 
-def candidates(shape: Shape) -> tuple[FilterShape, ...]:
+def candidates(shape: Shape, dialect: Dialect) -> tuple[FilterShape, ...]:
     """The filters that a page could be driven from, where the walk does not follow them anyway."""
     followed = {index_key(shape), shape.sort[0].key}
     return tuple(
@@ -125,7 +125,7 @@ def candidates(shape: Shape) -> tuple[FilterShape, ...]:
         if each.place != shape.of_owner
         and not (each.field == "owner" and shape.own_only)
         and not (each.field and each.field in followed)
-        and filters.start(each) is not None
+        and filters.start(each, dialect) is not None
     )
 
 
