@@ -54,16 +54,18 @@ class Counts:
         values = values_of(query, self._dialect)
         shape = msgspec.structs.replace(shape, driver=self._driver(db, shape, values))
         parts = 1 if shape.driver is not None else len(branches_of(shape))
-        counted, left = 0, MOST
+        looked, counted = 0, 0
         for part in range(parts):
-            found, fitting = self._part(db, shape, part, {**values, "most": left + 1})
-            counted, left = counted + fitting, left - found
-            if left < 0:
+            if looked > MOST:
+                return Count(number=counted, exact=False)
+            found, fitting = self._part(db, shape, part, values)
+            looked, counted = looked + found, counted + fitting
+            if found > MOST:
                 return Count(number=counted, exact=False)
         return Count(number=counted, exact=True)
 
     def _part(self, db: sa.Connection, shape: Shape, part: int, values: dict[str, object]) -> tuple[int, int]:
-        """How many there are to look at, up to `most`, and how many of them are to be counted."""
+        """How many there are to look at, up to MOST + 1, and how many of them are to be counted."""
         key = ("count", shape, part)
         statement = self._kept.statement(key, lambda: _count_statement(shape, part, self._dialect))
         found, fitting = statement.rows(db, values)[0]
@@ -101,7 +103,9 @@ def _count_statement(shape: Shape, part: int, dialect: Dialect) -> sa.Select[int
         images.c.os_hidden == sa.bindparam("os_hidden"),
         *residue(shape),
     ]
-    first = start.limit(sa.bindparam("most"))
+    # In the text of the statement: PostgreSQL takes a number that it does not know for a tenth of the table.
+    most: sa.ColumnElement[int] = sa.literal_column(str(MOST + 1))
+    first = start.limit(most)
     fitting = dialect.found_by_id(sa.select(images.c.id), images, first, conditions)
     return sa.select(_number_of(first), _number_of(fitting))
 
