@@ -18,7 +18,7 @@ from glancetui.registry.sql.database import Database
 from glancetui.registry.sql.dialect import Dialect
 from glancetui.registry.sql.expressions import walk_index
 from glancetui.registry.sql.filters import FilterShape
-from glancetui.registry.sql.order import whole_sort
+from glancetui.registry.sql.order import ordering, whole_sort
 from glancetui.registry.sql.shape import (
     Shape,
     branches_of,
@@ -105,7 +105,7 @@ def _count_statement(shape: Shape, part: int, dialect: Dialect) -> sa.Select[int
     ]
     # In the text of the statement: PostgreSQL takes a number that it does not know for a tenth of the table.
     most: sa.ColumnElement[int] = sa.literal_column(str(MOST + 1))
-    first = start.limit(most)
+    first = sa.select(start.limit(most).subquery("first").c[0])
     fitting = dialect.found_by_id(sa.select(images.c.id), images, first, conditions)
     return sa.select(_number_of(first), _number_of(fitting))
 
@@ -126,4 +126,6 @@ def _branch_start(shape: Shape, branch: Branch) -> sa.Select[Any]:
         images.c.os_hidden == sa.bindparam("os_hidden"),
         *followed,
     )
+    # An order that this index has keeps PostgreSQL from Glance's on visibility alone, which holds the deleted ones too.
+    ids = ids.order_by(*ordering(shape.sort, images.c))
     return walk_index(ids, images, f"gt_ix_images_{branch.by}_{key}")

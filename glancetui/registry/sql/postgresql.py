@@ -166,7 +166,7 @@ class PostgreSql(ServerDialect):
     ) -> sa.Select[Any]:
         # An order that only this index has keeps the planner from Glance's index on the first column alone, where it
         # hopes to be done soon. Of what is fixed it would need no order: hence a range of one value.
-        ordered = found.order_by(first, in_order(column, descending=False, nullable=True))
+        ordered = found.order_by(first, in_order(column, descending=False, nullable=bool(column.nullable)))
         if not values:
             return sa.select(ordered.subquery("one").c[0])
         asked = sa.values(sa.column("value", column.type), name="asked").data([(value,) for value in values])
