@@ -6,7 +6,7 @@ from glancetui.registry.sql.expressions import INDEXED_CHARACTERS
 from glancetui.registry.sql.migrations.steps import create_index, start_of
 
 revision = "0008"
-down_revision = "0004"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
