@@ -61,9 +61,18 @@ def resident_bytes(root: int) -> int:
 
 
 def rss_of(pid: int) -> int:
+    return _status_of(pid, "VmRSS:")
+
+
+def anonymous_of(pid: int) -> int:
+    """Resident bytes that are the process's own: without files, which SQLite's database is when it is mapped."""
+    return _status_of(pid, "RssAnon:")
+
+
+def _status_of(pid: int, field: str) -> int:
     try:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(field):
                 return int(line.split()[1]) * 1024
     except OSError:
         pass  # it ended while we looked

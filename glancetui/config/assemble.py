@@ -128,7 +128,7 @@ def database_settings(values: Values, data_dir: Path) -> DatabaseSettings:
     upgrade, adopt = values.get("glancetui", "upgrade"), values.get("glancetui", "adopt")
     return DatabaseSettings(
         connection=connection,
-        max_pool_size=values.get("database", "max_pool_size") or 5,
+        max_pool_size=values.get("database", "max_pool_size") or 8,
         max_overflow=values.get("database", "max_overflow") or 0,
         pool_timeout=values.get("database", "pool_timeout"),
         connection_recycle_time=values.get("database", "connection_recycle_time"),

@@ -155,7 +155,7 @@ class CacheSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
     connection: str  # SQLAlchemy URL; may hold a password: never shown whole
-    max_pool_size: int = 5
+    max_pool_size: int = 8
     max_overflow: int = 10
     pool_timeout: float | None = None  # seconds to wait for a connection of the pool; None: busy_seconds
     connection_recycle_time: int = 3600  # seconds after which a connection to a server is replaced

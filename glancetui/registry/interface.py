@@ -86,6 +86,13 @@ class ImageQuery(msgspec.Struct, frozen=True, kw_only=True):
     search: str | None = None  # ours: name contains (case-insensitive), or id starts with
 
 
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """`exact` or at least so many: see `Registry.count`."""
+
+    number: int
+    exact: bool
+
+
 class NewImage(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     owner: str | None
@@ -161,6 +168,11 @@ class Registry(Jobs, Metadefs, Caching, Protocol):
     @repeatable
     def page(self, query: ImageQuery) -> Sequence[Image]:
         """At most `query.limit` images, in order. Raises BadRequest for a marker that the viewer cannot see."""
+
+    @repeatable
+    def count(self, query: ImageQuery) -> Count:
+        """How many images `page` would give in all; limit, sort and marker do not matter. Exact up to some thousands,
+        beyond that a least number: it costs about the same however many there are."""
 
     def change_image(self, seen: Seen, change: ImageChange, actor: Actor) -> Image:
         """Raises Stale; NotFound if deleted meanwhile."""

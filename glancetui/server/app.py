@@ -26,6 +26,7 @@ from glancetui.server.routes import (
     members,
     metadef_items,
     metadef_namespaces,
+    ops,
     schemas,
     tags,
     tasks,
@@ -48,6 +49,7 @@ ROUTES = tuple(
         metadef_namespaces.ROUTES,
         metadef_items.ROUTES,
         cache.ROUTES,
+        ops.ROUTES,
     ),
 )
 REQUEST_ID = b"x-openstack-request-id"
@@ -112,7 +114,8 @@ class Application:
             return await whole(request)
         if segments[0] == "versions" and segments[1:] in ([], [""]):
             return self._versions.document(request, 200)
-        versioned = self._versions.without_version(request, segments)
+        is_ops = segments[: len(ops.PREFIX)] == ops.PREFIX
+        versioned = segments if is_ops else self._versions.without_version(request, segments)
         if versioned is None:
             return self._versions.document(request, 300)
         if versioned == ["v2"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import random
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -16,6 +17,7 @@ from glancetui.registry.caching import CacheEntry
 from glancetui.registry.interface import (
     Actor,
     Allowance,
+    Count,
     Event,
     ImageChange,
     ImageQuery,
@@ -42,8 +44,8 @@ from glancetui.registry.sql import (
     uploads,
 )
 from glancetui.registry.sql.change import Change
+from glancetui.registry.sql.counting import Counts
 from glancetui.registry.sql.database import Clock, Database, Result, utc_now
-from glancetui.registry.sql.documents import decode_image
 from glancetui.registry.sql.listing import Pages
 from glancetui.registry.sql.metadefs.registry import SqlMetadefs
 from glancetui.registry.sql.show import Show
@@ -64,13 +66,15 @@ class SqlRegistry(SqlMetadefs):
         self._node = node
         self._clock = clock
         self._pages = Pages(database)
+        self._counts = Counts(database)
         self._show = Show(database)
-        self._changes = itertools.count(1)
+        # Not from 0: processes that end before their thousandth change would never number an event.
+        self._changes = itertools.count(random.randrange(events.NUMBERED_AT_ONCE))  # noqa: S311 - no secret
 
     def _change(self, actor: Actor, work: Callable[[Change], Result]) -> Result:
-        dialect = self._database.dialect
+        dialect, show = self._database.dialect, self._show
         result = self._database.write(
-            lambda db: work(Change(db, dialect, self._clock(), actor, self._node, self._owed))
+            lambda db: work(Change(db, dialect, show, self._clock(), actor, self._node, self._owed))
         )
         if dialect.concurrent and next(self._changes) % events.NUMBERED_AT_ONCE == 0:
             self._number_unread_events()
@@ -93,13 +97,16 @@ class SqlRegistry(SqlMetadefs):
         return self._change(actor, lambda change: images.create(change, new, allowance))
 
     def image(self, image_id: str, viewer: Viewer) -> Image:
-        text = self._database.read(lambda db: self._show.document(db, image_id, viewer))
-        if text is None:
+        image = self._database.read(lambda db: self._show.image(db, image_id, viewer))
+        if image is None:
             raise NotFound(f"No image found with ID {image_id}")
-        return decode_image(text)
+        return image
 
     def page(self, query: ImageQuery) -> Sequence[Image]:
         return self._database.view(lambda db: self._pages.page(db, query))
+
+    def count(self, query: ImageQuery) -> Count:
+        return self._database.view(lambda db: self._counts.count(db, query))
 
     def change_image(self, seen: Seen, change: ImageChange, actor: Actor) -> Image:
         return self._change(actor, lambda transaction: images.apply(transaction, seen, change))
