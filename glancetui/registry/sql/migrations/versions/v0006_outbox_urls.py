@@ -5,8 +5,8 @@ from __future__ import annotations
 from glancetui.registry.sql.expressions import INDEXED_CHARACTERS
 from glancetui.registry.sql.migrations.steps import create_index, start_of
 
-revision = "0008"
-down_revision = "0007"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
