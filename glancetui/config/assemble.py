@@ -156,6 +156,8 @@ def image_settings(values: Values, search: tuple[Path, ...]) -> ImageSettings:
         gpt_safety_checks_nonfatal=tuple(values.get("image_format", "gpt_safety_checks_nonfatal")),
         show_multiple_locations=values.get("DEFAULT", "show_multiple_locations"),
         show_image_direct_url=values.get("DEFAULT", "show_image_direct_url"),
+        do_secure_hash=values.get("DEFAULT", "do_secure_hash"),
+        http_retries=values.get("DEFAULT", "http_retries"),
         limit_param_default=values.get("DEFAULT", "limit_param_default"),
         api_limit_max=values.get("DEFAULT", "api_limit_max"),
         **extra_properties(values, search),

@@ -25,6 +25,8 @@ from glancetui.registry.interface import ImageChange, ImageQuery, NewImage, Regi
 T = TypeVar("T")
 #: Raises BadRequest for custom properties that are set or changed and break what defines them.
 PropertyCheck = Callable[[Mapping[str, str | None]], None]
+#: Completes a change that names new locations: looks at what lies there. Raises BadRequest, LimitExceeded.
+Admit = Callable[[Image, ImageChange, dict[str, int]], ImageChange]
 Condition = Callable[[Image], None]  # what else must hold of the image that is changed; raises ConditionFailed
 
 _ATTEMPTS = 10  # times a change is decided anew when others keep changing the image first
@@ -40,6 +42,10 @@ _PROBE = Image(
 
 def anyway(image: Image) -> None:
     """No condition."""
+
+
+def no_locations(image: Image, change: ImageChange, known: dict[str, int]) -> ImageChange:  # noqa: ARG001
+    raise Forbidden("This service takes no locations.")
 
 
 class ImagePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +65,9 @@ class Images:
         catalogue: object,
         settings: Settings,
         check_properties: PropertyCheck = lambda _properties: None,
+        admit: Admit = no_locations,
     ) -> None:
+        self._admit = admit
         self._registry, self._policy = registry, policy
         self._check_properties = check_properties
         self.catalogue = catalogue
@@ -76,6 +84,10 @@ class Images:
     def forbid_or_hide(self, rule: str, caller: Caller, image: Image) -> None:
         """Raises Forbidden where `rule` refuses; NotFound where `get_image` does so too."""
         self._access.forbid_or_hide(rule, caller, image)
+
+    def permit(self, rule: str, caller: Caller) -> None:
+        """For calls that are about no image. Raises Forbidden."""
+        self._policy.enforce(rule, caller, _project_target(caller))
 
     def show(self, caller: Caller, image_id: str) -> Image:
         """Raises NotFound."""
@@ -132,6 +144,7 @@ class Images:
     ) -> Image:
         """All operations or none. Raises NotFound, Forbidden, Conflict, LimitExceeded; Stale if others keep winning."""
         refuse_read_only(caller)
+        looked_up: dict[str, int] = {}
 
         def attempt() -> Image:
             if not operations:
@@ -144,6 +157,8 @@ class Images:
                 image, operations, caller, self.settings, lambda rule: self.forbid_or_hide(rule, caller, image)
             )
             self._check_properties(_changed_properties(image, change))
+            if change.locations is not msgspec.UNSET:
+                change = self._admit(image, change, looked_up)
             return self._registry.change_image(_seen(image), change, actor_of(caller))
 
         return _settled(attempt)

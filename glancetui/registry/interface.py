@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from glancetui.model import Image, Location, Member, Viewer
+from glancetui.model import Image, ImageLocation, Location, Member, Viewer
 from glancetui.registry.jobs import Jobs
 from glancetui.registry.marks import local, repeatable
 from glancetui.registry.metadefs import Metadefs
@@ -101,7 +101,11 @@ class NewImage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change writes; UNSET leaves a field as it is. Properties and tags are the whole new set when given."""
+    """What a change writes; UNSET leaves a field as it is. Properties and tags are the whole new set when given.
+
+    `locations`: the whole new list in its order, known rows by their ids. The bytes of those left out are owed to the
+    outbox. `quota`: bytes that the owner may then have stored; None: any number.
+    """
 
     name: str | None | msgspec.UnsetType = msgspec.UNSET
     visibility: str | msgspec.UnsetType = msgspec.UNSET
@@ -115,6 +119,12 @@ class ImageChange(msgspec.Struct, frozen=True, kw_only=True):
     status: str | msgspec.UnsetType = msgspec.UNSET
     properties: dict[str, str | None] | msgspec.UnsetType = msgspec.UNSET
     tags: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    locations: tuple[ImageLocation, ...] | msgspec.UnsetType = msgspec.UNSET
+    size: int | None | msgspec.UnsetType = msgspec.UNSET
+    checksum: str | None | msgspec.UnsetType = msgspec.UNSET
+    os_hash_algo: str | None | msgspec.UnsetType = msgspec.UNSET
+    os_hash_value: str | None | msgspec.UnsetType = msgspec.UNSET
+    quota: int | None = None
 
 
 class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,7 +161,7 @@ class Registry(Jobs, Metadefs, Protocol):
         """At most `query.limit` images, in order. Raises BadRequest for a marker that the viewer cannot see."""
 
     def change_image(self, seen: Seen, change: ImageChange, actor: Actor) -> Image:
-        """Raises Stale; NotFound if deleted meanwhile."""
+        """Raises Stale; NotFound if deleted meanwhile; LimitExceeded beyond the change's quota."""
 
     def delete_image(self, seen: Seen, actor: Actor) -> None:
         """Row, properties, tags, members, locations soft-deleted; an outbox row for each location.
@@ -203,6 +213,10 @@ class Registry(Jobs, Metadefs, Protocol):
     @repeatable
     def knows_object(self, store: str, object_id: str, url: str) -> bool:
         """Whether an intent, a live location or an outbox row speaks of this object. What none does is nobody's."""
+
+    @repeatable
+    def is_location(self, url: str) -> bool:
+        """Whether a live location of any image has this URL."""
 
     # -- outbox ------------------------------------------------------------------------------------------------------
     def claim_outbox(self, owner: str, lease: float, now: datetime, limit: int) -> Sequence[OutboxEntry]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from glancetui.config.settings import Settings
 from glancetui.fetch.fetcher import Fetcher
 from glancetui.fetch.filter import Filter
+from glancetui.images.admission import Admission
 from glancetui.images.deliver import Deliver
 from glancetui.images.importing.imports import Imports
 from glancetui.images.importing.stage import Stage
@@ -14,6 +15,7 @@ from glancetui.images.importing.staging import Staging
 from glancetui.images.importing.work import ImportWork
 from glancetui.images.ingest import Ingest
 from glancetui.images.jobs import JobRunner
+from glancetui.images.locations import Locations
 from glancetui.images.outbox import Outbox
 from glancetui.images.patrol import Patrol
 from glancetui.images.policy import Policy
@@ -46,6 +48,7 @@ class Service:
     ingest: Ingest
     stage: Stage
     imports: Imports
+    locations: Locations
     tasks: Tasks
     jobs: JobRunner
     deliver: Deliver
@@ -72,12 +75,14 @@ def build(settings: Settings) -> Service:
     worker = this_worker(node_name())
     registry = open_any(settings, worker.node)
     catalogue = Catalogue.from_settings(settings)
-    images = Images(registry, policy, catalogue, settings, Enforcement(registry, settings.metadefs))
+    fetcher = Fetcher(Filter(settings.imports.fetch), settings.imports.fetch)
+    admission = Admission(catalogue, fetcher, settings)
+    enforcement = Enforcement(registry, settings.metadefs)
+    images = Images(registry, policy, catalogue, settings, enforcement, admission.admit)
     lease = settings.upload_lease_seconds
     pools = Pools(settings.server.max_uploads)
     store = catalogue[catalogue.default_store]
     ingest = Ingest(images, registry, catalogue, settings, str(worker))
-    fetcher = Fetcher(Filter(settings.imports.fetch), settings.imports.fetch)
     staging = Staging(catalogue, settings.staging_dir, site_of(settings, worker.node), stage_url(settings))
     work = ImportWork(registry, catalogue, ingest, staging, fetcher, settings, worker)
     runner = JobRunner(registry, worker, staging.site, lease, settings.imports.max_jobs, work.run)
@@ -92,6 +97,7 @@ def build(settings: Settings) -> Service:
         ingest=ingest,
         stage=Stage(images, registry, ingest, staging, settings, str(worker)),
         imports=imports,
+        locations=Locations(images, registry, catalogue, admission, runner, settings),
         tasks=Tasks(registry, policy, images, imports),
         jobs=runner,
         deliver=Deliver(images, catalogue, settings),

@@ -9,7 +9,6 @@ NO_CACHE = "this version has no image cache"
 NO_DELAY = "this version deletes data at once, through an outbox that survives crashes"
 NO_NOTIFICATIONS = "this version sends no notifications"
 NO_LIMITS = "this version takes quotas from its own options, not from Keystone"
-NO_LOCATION_API = "this version does not take data by its location"
 NO_PROTECTION = "this version has no property protections: custom properties are NOT protected"
 NO_ENCRYPTION = "location URLs hold no secrets and are not encrypted"
 NO_DEBUGGER = "there is no remote debugger"
@@ -98,15 +97,15 @@ DEFAULT = Section(
             "do_secure_hash",
             Kind.BOOLEAN,
             True,
-            "Compute the hash of data that was registered by its location.",
-            no_effect=NO_LOCATION_API,
+            "Read data that was registered by its location (POST …/locations) for its hash: before the image becomes "
+            "active where a hash was given to compare with, else afterwards.",
         ),
         Option(
             "http_retries",
             Kind.INTEGER,
             3,
-            "Attempts to read data that was registered by its location.",
-            no_effect=NO_LOCATION_API,
+            "Attempts to read data that was registered by its location, before its hash is given up.",
+            minimum=1,
         ),
         Option(
             "property_protection_file",

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from glancetui.errors import Duplicate, LimitExceeded, NotFound
-from glancetui.model import Image, ImageStatus
+from glancetui.model import Image, ImageLocation, ImageStatus
 from glancetui.registry.interface import ImageChange, NewImage, Seen
 from glancetui.registry.sql import outbox
 from glancetui.registry.sql.change import Change, State
@@ -47,6 +47,7 @@ _DROP_ALL = [
     sa.update(table).where(table.c.image_id == sa.bindparam("of_image"), live(table))
     for table in (image_properties, image_tags, image_members)
 ]
+_ADD_LOCATION = sa.insert(image_locations)
 _DROP_LOCATIONS = sa.update(image_locations).where(
     image_locations.c.image_id == sa.bindparam("of_image"), live(image_locations)
 )
@@ -93,7 +94,8 @@ def apply(change: Change, seen: Seen, wanted: ImageChange) -> Image:
     columns: dict[str, Any] = {  # Any: values of the columns, of their types
         name: value
         for name in wanted.__struct_fields__
-        if name not in {"properties", "tags"} and (value := getattr(wanted, name)) is not msgspec.UNSET
+        if name not in {"properties", "tags", "locations", "quota"}
+        and (value := getattr(wanted, name)) is not msgspec.UNSET
     }
     if columns.get("status") == ImageStatus.QUEUED:
         columns.update(NO_BYTES)
@@ -147,6 +149,21 @@ def drop_locations(change: Change, image_id: str, urls: Collection[str]) -> None
     gone = {"of_image": image_id, "deleted": True, "deleted_at": change.now, "updated_at": change.now}
     for url in urls:
         change.db.execute(_DROP_LOCATION, {**gone, "status": "deleted", "url": url})
+
+
+def insert_location(change: Change, image_id: str, location: ImageLocation) -> None:
+    change.db.execute(
+        _ADD_LOCATION,
+        {
+            "image_id": image_id,
+            "value": location.url,
+            "meta_data": msgspec.json.encode(location.metadata).decode(),
+            "status": location.status,
+            "created_at": change.now,
+            "updated_at": change.now,
+            "deleted": False,
+        },
+    )
 
 
 def merge_properties(change: Change, image_id: str, wanted: Mapping[str, str], dropped: Collection[str] = ()) -> None:

@@ -23,7 +23,7 @@ from glancetui.registry.interface import (
     Seen,
 )
 from glancetui.registry.jobs import Facts, Job, NewJob, Progress, Task, TaskQuery
-from glancetui.registry.sql import events, images, jobs, leases, members, outbox, tasks, uploads
+from glancetui.registry.sql import events, images, jobs, leases, locations, members, outbox, tasks, uploads
 from glancetui.registry.sql.change import Change
 from glancetui.registry.sql.database import Clock, Database, Result, utc_now
 from glancetui.registry.sql.documents import decode_image
@@ -78,7 +78,7 @@ class SqlRegistry(SqlMetadefs):
         return self._database.view(lambda db: self._pages.page(db, query))
 
     def change_image(self, seen: Seen, change: ImageChange, actor: Actor) -> Image:
-        return self._change(actor, lambda transaction: images.apply(transaction, seen, change))
+        return self._change(actor, lambda transaction: locations.apply(transaction, seen, change))
 
     def delete_image(self, seen: Seen, actor: Actor) -> None:
         self._change(actor, lambda change: images.delete(change, seen))
@@ -122,6 +122,9 @@ class SqlRegistry(SqlMetadefs):
 
     def knows_object(self, store: str, object_id: str, url: str) -> bool:
         return self._database.view(lambda db: uploads.knows_object(db, store, object_id, url))
+
+    def is_location(self, url: str) -> bool:
+        return self._database.read(lambda db: uploads.is_location(db, url))
 
     # -- staging and jobs ----------------------------------------------------------------------------------------------
 
@@ -171,6 +174,12 @@ class SqlRegistry(SqlMetadefs):
         return self._change(
             job.actor(), lambda change: jobs.add_copy(change, job, intent, published, facts, activate=activate)
         )
+
+    def add_location(self, job: Job, published: Published) -> Job:
+        return self._change(job.actor(), lambda change: jobs.add_location(change, job, published))
+
+    def record_hashes(self, job: Job, published: Published) -> None:
+        self._change(job.actor(), lambda change: jobs.record_hashes(change, job, published))
 
     def note_failed_store(self, job: Job, store: str) -> Job:
         return self._change(job.actor(), lambda change: jobs.note_failed_store(change, job, store))
