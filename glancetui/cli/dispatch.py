@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NOUNS: Mapping[str, str] = {
     "image": "images: list, show, create, set, upload, save, share, delete …",
     "member": "who sees a shared image; answering an offer",
+    "store": "the endpoint's stores: list, show",
     "task": "background work: imports and copies, how far they are, why they failed",
     "metadef": "what properties mean: namespaces, objects, tags; check images against them",
     "cloud": "the clouds of clouds.yaml",
