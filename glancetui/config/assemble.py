@@ -158,6 +158,7 @@ def image_settings(values: Values, search: tuple[Path, ...]) -> ImageSettings:
         show_image_direct_url=values.get("DEFAULT", "show_image_direct_url"),
         do_secure_hash=values.get("DEFAULT", "do_secure_hash"),
         http_retries=values.get("DEFAULT", "http_retries"),
+        keep_deleted_seconds=(values.get("DEFAULT", "scrub_time") if values.get("DEFAULT", "delayed_delete") else None),
         limit_param_default=values.get("DEFAULT", "limit_param_default"),
         api_limit_max=values.get("DEFAULT", "api_limit_max"),
         **extra_properties(values, search),

@@ -61,6 +61,7 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True):
     show_image_direct_url: bool = False
     do_secure_hash: bool = True  # read what is registered by POST …/locations for its hash
     http_retries: int = 3  # attempts to read it
+    keep_deleted_seconds: float | None = None  # delayed_delete and scrub_time; None: bytes go at once
     limit_param_default: int = 25
     api_limit_max: int = 1000
     schema_properties: dict[str, dict[str, object]] = {}  # schema-image.json; empty: the shipped ones

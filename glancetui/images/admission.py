@@ -73,9 +73,11 @@ class Admission:
         rows = tuple(self._described(image, row) for row in change.locations)
         added = [row for row in rows if not row.id]
         sizes = {self._looked_up(image, row, known) for row in added}
-        change = msgspec.structs.replace(change, locations=rows, quota=self._settings.images.storage_quota or None)
+        options = self._settings.images
+        change = msgspec.structs.replace(change, locations=rows, keep=options.keep_deleted_seconds)
         if not added:
-            return msgspec.structs.replace(change, quota=None)  # one quota that is exceeded already forbids no order
+            return change  # a quota that is exceeded already forbids neither removing nor another order
+        change = msgspec.structs.replace(change, quota=options.storage_quota or None)
         if image.status == ImageStatus.ACTIVE and image.size is not None:
             sizes.add(image.size)
         if len(sizes) > 1:

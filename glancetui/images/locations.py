@@ -114,7 +114,9 @@ class Locations:
 
         def remove(seen: Seen) -> Image:
             rows = tuple(row for row in image.locations if row.id != self._copy_in(image, store).id)
-            return self._registry.change_image(seen, ImageChange(locations=rows), actor_of(caller))
+            return self._registry.change_image(
+                seen, ImageChange(locations=rows, keep=self._settings.images.keep_deleted_seconds), actor_of(caller)
+            )
 
         def again() -> Image:
             nonlocal image

@@ -173,7 +173,7 @@ class Images:
             self.forbid_or_hide("delete_image", caller, image)
             if image.protected:
                 raise Forbidden(f"Image {image_id} is protected. Set protected to false first.")
-            self._registry.delete_image(_seen(image), actor_of(caller))
+            self._registry.delete_image(_seen(image), actor_of(caller), self.settings.keep_deleted_seconds)
 
         _settled(attempt)
 

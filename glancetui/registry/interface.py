@@ -104,7 +104,7 @@ class ImageChange(msgspec.Struct, frozen=True, kw_only=True):
     """What a change writes; UNSET leaves a field as it is. Properties and tags are the whole new set when given.
 
     `locations`: the whole new list in its order, known rows by their ids. The bytes of those left out are owed to the
-    outbox. `quota`: bytes that the owner may then have stored; None: any number.
+    outbox, after `keep` seconds; None: at once. `quota`: bytes that the owner may then have stored; None: any number.
     """
 
     name: str | None | msgspec.UnsetType = msgspec.UNSET
@@ -125,6 +125,7 @@ class ImageChange(msgspec.Struct, frozen=True, kw_only=True):
     os_hash_algo: str | None | msgspec.UnsetType = msgspec.UNSET
     os_hash_value: str | None | msgspec.UnsetType = msgspec.UNSET
     quota: int | None = None
+    keep: float | None = None
 
 
 class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,9 +164,10 @@ class Registry(Jobs, Metadefs, Protocol):
     def change_image(self, seen: Seen, change: ImageChange, actor: Actor) -> Image:
         """Raises Stale; NotFound if deleted meanwhile; LimitExceeded beyond the change's quota."""
 
-    def delete_image(self, seen: Seen, actor: Actor) -> None:
+    def delete_image(self, seen: Seen, actor: Actor, keep: float | None = None) -> None:
         """Row, properties, tags, members, locations soft-deleted; an outbox row for each location.
 
+        With `keep`, bytes stay for so many seconds, and image and locations are `pending_delete` until they are gone.
         Raises Stale, NotFound.
         """
 

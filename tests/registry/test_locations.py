@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from msgspec import structs
 
-from glancetui.errors import Conflict, Gone, LimitExceeded, Stale
+from glancetui.errors import Conflict, Gone, LimitExceeded, NotFound, Stale
 from glancetui.model import Image, ImageLocation
 from glancetui.registry.interface import ImageChange
 from glancetui.registry.jobs import Job
@@ -13,6 +15,7 @@ from glancetui.registry.sql import SqlRegistry
 from glancetui.registry.sql.database import utc_now
 from glancetui.registry.values import Published
 from tests.registry.making import ACTOR, ADMIN, active, begun, made, new_job, published, seen
+from tests.registry.places import Place
 
 LOCK = "os_glance_import_task"
 
@@ -193,3 +196,46 @@ def test_a_location_beyond_the_quota_is_not_added(registry: SqlRegistry) -> None
     after = registry.image(image.id, ADMIN)
     assert (after.status, after.locations) == ("queued", ())
     assert registry.job(job.id).copies == ()
+
+
+# -- what is kept for a while ------------------------------------------------------------------------------------------
+
+
+def rows_of(place: Place, image: Image) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """Status and deletedness of the image's row, and of its locations'."""
+    shown = place.rows(f"SELECT status, deleted FROM images WHERE id = '{image.id}'")
+    locations = place.rows(f"SELECT status, deleted FROM image_locations WHERE image_id = '{image.id}' ORDER BY id")
+    return [(status, bool(gone)) for status, gone in shown], [(status, bool(gone)) for status, gone in locations]
+
+
+def test_data_of_a_deleted_image_are_kept_for_a_while(registry: SqlRegistry, place: Place) -> None:
+    image = three(registry)
+    registry.delete_image(seen(image), ACTOR, 1000)
+    with pytest.raises(NotFound):
+        registry.image(image.id, ADMIN)
+    assert owed(registry) == []
+    assert rows_of(place, image) == ([("pending_delete", True)], [("pending_delete", True)] * 3)
+    entries = registry.claim_outbox("w", 1, utc_now() + timedelta(seconds=1001), 10)
+    registry.finish_outbox(entries[0])
+    assert rows_of(place, image)[0] == [("pending_delete", True)]
+    for entry in entries:
+        registry.finish_outbox(entry)
+    assert rows_of(place, image) == ([("deleted", True)], [("deleted", True)] * 3)
+
+
+def test_an_image_without_data_is_deleted_at_once(registry: SqlRegistry, place: Place) -> None:
+    image = made(registry)
+    registry.delete_image(seen(image), ACTOR, 1000)
+    assert rows_of(place, image) == ([("deleted", True)], [])
+
+
+def test_a_removed_location_is_kept_for_a_while_and_the_image_stays(registry: SqlRegistry, place: Place) -> None:
+    image = three(registry)
+    after = placed(registry, image, *image.locations[1:], keep=1000)
+    assert names(after) == "bc"
+    assert rows_of(place, image)[1][0] == ("pending_delete", True)
+    (entry,) = registry.claim_outbox("w", 1, utc_now() + timedelta(seconds=1001), 10)
+    registry.finish_outbox(entry)
+    shown, locations = rows_of(place, image)
+    assert (shown, locations[0]) == ([("active", False)], ("deleted", True))
+    assert registry.image(image.id, ADMIN) == after

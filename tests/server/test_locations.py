@@ -113,7 +113,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with serving(tmp_path_factory.mktemp("trusting"), "do_secure_hash = false") as made:
+    with serving(
+        tmp_path_factory.mktemp("trusting"), "do_secure_hash = false\ndelayed_delete = true\nscrub_time = 3600"
+    ) as made:
         yield made
 
 
@@ -353,6 +355,33 @@ def test_the_bytes_behind_a_removed_web_location_are_left_alone(place: Place) ->
     assert place.api.call("DELETE", f"/v2/images/{image_id}").status == 204
     assert place.web.paths["/theirs"] == DATA
     assert place.api.show(image_id) is None
+
+
+def test_the_data_of_a_deleted_image_stay_for_scrub_time(trusting: Place) -> None:
+    image_id = trusting.copied()
+    for path in (f"/v2/stores/slow/{image_id}", f"/v2/images/{image_id}"):
+        assert trusting.api.call("DELETE", path, caller="admin").status == 204
+    assert trusting.api.show(image_id) is None
+    assert trusting.files_of(image_id) == [f"fast/{image_id}", f"slow/{image_id}"]
+    assert trusting.rows(f"SELECT status, deleted FROM images WHERE id = '{image_id}'") == [("pending_delete", 1)]
+    hurried = "UPDATE gt_outbox SET due_at = '2020-01-01 00:00:00.000000'"
+    with closing(sqlite3.connect(trusting.server.data_dir / "glance.sqlite", timeout=30)) as database:
+        database.execute(hurried)
+        database.commit()
+    until(lambda: trusting.files_of(image_id) == [])
+    until(lambda: trusting.rows(f"SELECT status FROM images WHERE id = '{image_id}'") == [("deleted",)])
+
+
+def test_data_at_a_location_are_copied_into_a_store_of_our_own(place: Place) -> None:
+    image_id = place.api.make(**FORMATS)
+    place.add(image_id, {"url": place.at("/copied"), "validation_data": SAID})
+    assert place.task(image_id)["status"] == "success"
+    body = {"method": {"name": "copy-image"}, "stores": ["slow"]}
+    assert place.api.call("POST", f"/v2/images/{image_id}/import", body, caller="admin").status == 202
+    until(lambda: place.api.show(image_id)["stores"] == "web,slow")
+    assert place.task(image_id)["status"] == "success"
+    assert place.api.call("DELETE", f"/v2/stores/web/{image_id}", caller="admin").status == 204
+    assert place.api.call("GET", f"/v2/images/{image_id}/file").raw == DATA
 
 
 # -- PATCH of locations ------------------------------------------------------------------------------------------------

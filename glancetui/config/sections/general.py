@@ -6,7 +6,7 @@ from glancetui.config.kinds import Kind
 from glancetui.config.option import Option, Section
 
 NO_CACHE = "this version has no image cache"
-NO_DELAY = "this version deletes data at once, through an outbox that survives crashes"
+NO_SCRUB = "there is no separate scrubber: the service itself removes data when its time has come"
 NO_NOTIFICATIONS = "this version sends no notifications"
 NO_LIMITS = "this version takes quotas from its own options, not from Keystone"
 NO_PROTECTION = "this version has no property protections: custom properties are NOT protected"
@@ -181,23 +181,25 @@ DEFAULT = Section(
             "Database file of the cache driver `sqlite`.",
             no_effect=NO_CACHE,
         ),
-        Option(
-            "delayed_delete", Kind.BOOLEAN, False, "Keep the data of deleted images for scrub_time.", no_effect=NO_DELAY
-        ),
+        Option("delayed_delete", Kind.BOOLEAN, False, "Keep the data of deleted images for scrub_time."),
         Option(
             "scrub_time",
             Kind.INTEGER,
             0,
-            "Seconds for which the data of a deleted image is kept.",
-            no_effect=NO_DELAY,
+            "Seconds for which the data of a deleted image, or of a removed location, is kept with delayed_delete.",
             minimum=0,
         ),
-        Option("scrub_pool_size", Kind.INTEGER, 1, "Threads that remove delayed data.", no_effect=NO_DELAY, minimum=1),
+        Option("scrub_pool_size", Kind.INTEGER, 1, "Threads that remove delayed data.", no_effect=NO_SCRUB, minimum=1),
         Option(
-            "wakeup_time", Kind.INTEGER, 300, "Seconds between two runs of the scrubber.", no_effect=NO_DELAY, minimum=0
+            "wakeup_time",
+            Kind.INTEGER,
+            300,
+            "Seconds between two runs of the scrubber.",
+            no_effect=NO_SCRUB,
+            minimum=0,
         ),
-        Option("daemon", Kind.BOOLEAN, False, "Run the scrubber as a daemon.", no_effect=NO_DELAY),
-        Option("restore", Kind.TEXT, None, "Id of the image that the scrubber puts back.", no_effect=NO_DELAY),
+        Option("daemon", Kind.BOOLEAN, False, "Run the scrubber as a daemon.", no_effect=NO_SCRUB),
+        Option("restore", Kind.TEXT, None, "Id of the image that the scrubber puts back.", no_effect=NO_SCRUB),
         Option("disabled_notifications", Kind.LIST, [], "Notifications that are not sent.", no_effect=NO_NOTIFICATIONS),
         Option(
             "default_publisher_id",

@@ -94,7 +94,7 @@ def apply(change: Change, seen: Seen, wanted: ImageChange) -> Image:
     columns: dict[str, Any] = {  # Any: values of the columns, of their types
         name: value
         for name in wanted.__struct_fields__
-        if name not in {"properties", "tags", "locations", "quota"}
+        if name not in {"properties", "tags", "locations", "quota", "keep"}
         and (value := getattr(wanted, name)) is not msgspec.UNSET
     }
     if columns.get("status") == ImageStatus.QUEUED:
@@ -108,18 +108,19 @@ def apply(change: Change, seen: Seen, wanted: ImageChange) -> Image:
     return change.image(seen.image_id)
 
 
-def delete(change: Change, seen: Seen) -> None:
-    delete_row(change, change.unchanged(seen))
+def delete(change: Change, seen: Seen, keep: float | None = None) -> None:
+    delete_row(change, change.unchanged(seen), keep)
 
 
-def delete_row(change: Change, state: State) -> None:
+def delete_row(change: Change, state: State, keep: float | None = None) -> None:
     image_id = state.image_id
-    outbox.owe_locations(change, image_id)
+    owed = outbox.owe_locations(change, image_id, keep=keep)
+    status = ImageStatus.DELETED if keep is None or not owed else ImageStatus.PENDING_DELETE
     gone = {"of_image": image_id, "deleted": True, "deleted_at": change.now, "updated_at": change.now}
     for statement in _DROP_ALL:
         change.db.execute(statement, gone)
-    change.db.execute(_DROP_LOCATIONS, {**gone, "status": "deleted"})
-    change.update(state, {"status": ImageStatus.DELETED.value, "deleted": True, "deleted_at": change.now})
+    change.db.execute(_DROP_LOCATIONS, {**gone, "status": status.value})
+    change.update(state, {"status": status.value, "deleted": True, "deleted_at": change.now})
     change.tell("image.delete", image_id)
 
 

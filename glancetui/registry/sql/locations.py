@@ -31,7 +31,7 @@ def apply(change: Change, seen: Seen, wanted: ImageChange) -> Image:
     image = images.apply(change, seen, wanted)
     if wanted.locations is msgspec.UNSET:
         return image
-    _replace(change, image, wanted.locations)
+    _replace(change, image, wanted.locations, wanted.keep)
     if wanted.status == ImageStatus.ACTIVE:
         change.keep_reason(image.id, None)
     left = change.image(image.id)
@@ -39,7 +39,7 @@ def apply(change: Change, seen: Seen, wanted: ImageChange) -> Image:
     return left
 
 
-def _replace(change: Change, image: Image, wanted: Sequence[ImageLocation]) -> None:
+def _replace(change: Change, image: Image, wanted: Sequence[ImageLocation], keep: float | None) -> None:
     """Rows are shown in the order of their numbers: from the first that is not where it was, all are written anew."""
     present = change.db.execute(_PRESENT, {"image": image.id}).fetchall()
     kept = 0
@@ -52,10 +52,11 @@ def _replace(change: Change, image: Image, wanted: Sequence[ImageLocation]) -> N
         if before.get(location.id) != location:
             _describe(change, location)
     staying = {location.url for location in wanted}
-    outbox.owe_locations(change, image.id, {row.value for row in present} - staying)
+    outbox.owe_locations(change, image.id, {row.value for row in present} - staying, keep)
+    gone = {"deleted": True, "deleted_at": change.now, "updated_at": change.now}
     for row in present[kept:]:
-        gone = {"deleted": True, "deleted_at": change.now, "updated_at": change.now, "status": "deleted"}
-        change.db.execute(_OF_ROW, {"row": row.id, **gone})
+        status = "deleted" if keep is None or row.value in staying else "pending_delete"
+        change.db.execute(_OF_ROW, {"row": row.id, **gone, "status": status})
     for location in wanted[kept:]:
         images.insert_location(change, image.id, location)
 

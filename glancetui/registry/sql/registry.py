@@ -80,8 +80,8 @@ class SqlRegistry(SqlMetadefs):
     def change_image(self, seen: Seen, change: ImageChange, actor: Actor) -> Image:
         return self._change(actor, lambda transaction: locations.apply(transaction, seen, change))
 
-    def delete_image(self, seen: Seen, actor: Actor) -> None:
-        self._change(actor, lambda change: images.delete(change, seen))
+    def delete_image(self, seen: Seen, actor: Actor, keep: float | None = None) -> None:
+        self._change(actor, lambda change: images.delete(change, seen, keep))
 
     def add_tag(self, image_id: str, tag: str, quota: int, actor: Actor) -> None:
         self._change(actor, lambda change: images.add_tag(change, image_id, tag, quota))
