@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,12 +21,44 @@ def serving(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         yield lambda **options: stack.enter_context(running_server(tmp_path, **options))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest first, or one worker would be left with it at the end. Groups stay together."""
+    seconds: dict[str, float] = {}
+    for item in items:
+        seconds[group(item)] = seconds.get(group(item), 0) + takes(item)
+    items.sort(key=lambda item: -seconds[group(item)])
+
+
+def group(item: pytest.Item) -> str:
+    """What xdist gives to one worker: as `--dist loadgroup` does."""
+    mark = item.get_closest_marker("xdist_group")
+    return str(mark.args[0]) if mark else item.nodeid
+
+
+def takes(item: pytest.Item) -> float:
+    """Seconds, as the mark `slow` has it."""
+    mark = item.get_closest_marker("slow")
+    return float(mark.kwargs["seconds"]) if mark else 0.0
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Figures that tests recorded, so that a run shows how much it compared."""
     passed = terminalreporter.getreports("passed")
     for name, value in (each for report in passed if report.when == "call" for each in report.user_properties):
         terminalreporter.write_line(f"{name}: {value}")
     tell_databases(terminalreporter)
+    tell_skipped(terminalreporter)
+
+
+def tell_skipped(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many tests were skipped and why, also when none was."""
+    skipped = terminalreporter.stats.get("skipped", ())
+    reasons = Counter(
+        report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr) for report in skipped
+    )
+    terminalreporter.write_line(f"Tests skipped: {len(skipped)}.")
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"  {count}: {reason.removeprefix('Skipped: ')}")
 
 
 def tell_databases(terminalreporter: pytest.TerminalReporter) -> None:

@@ -103,6 +103,23 @@ def beside(tmp_path: Path) -> tuple[str, ...]:
     return ("api", "--registry", f"unix:{tmp_path / 'registry.sock'}")
 
 
+def two_stores(folder: Path, web_port: int) -> str:
+    """Configuration: stores `fast` and `slow` in `folder`, and imports from a web server on loopback."""
+    return f"""\
+[DEFAULT]
+enabled_backends = fast:file, slow:file
+[glance_store]
+default_backend = fast
+[fast]
+filesystem_store_datadir = {folder}/fast
+[slow]
+filesystem_store_datadir = {folder}/slow
+[import_filtering_opts]
+allowed_hosts = 127.0.0.1
+allowed_ports = {web_port}
+"""
+
+
 def start_server(
     tmp_path: Path,
     *,

@@ -145,13 +145,14 @@ class Glance:
         with process(command, log, environment) as started:
             wait_until_serving(f"{self.url}/healthcheck", started, log)
             yield started
+            kill(started)  # uWSGI's way of ending waits for seconds
 
 
 def kill(started: subprocess.Popen[bytes]) -> None:
     """As a power cut would: what it was doing stays undone. `started` leads a process group of its own."""
-    os.killpg(started.pid, signal.SIGKILL)
-    started.wait()
     with suppress(ProcessLookupError):
+        os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
         while True:  # its workers hold the port until they are gone too, which SIGKILL does not leave to them
             os.killpg(started.pid, 0)
             time.sleep(0.01)

@@ -42,17 +42,20 @@ def running(folder: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """A server on `folder`, which is made if it is empty and found again otherwise. Raises CannotStart."""
     user = "nobody" if os.getuid() == 0 else ""
     as_user = [f"--user={user}"] if user else []
-    if user:
-        shutil.chown(folder, user)
+    temporary = folder / "tmp"  # its own: a server that starts deletes the temporary tables of all that share it
+    temporary.mkdir(exist_ok=True)
+    for each in (folder, temporary) if user else ():
+        shutil.chown(each, user)
     log = folder / "server.log"
     if not (folder / "data").exists():
         words = [program("mariadb-install-db"), "--no-defaults", f"--datadir={folder / 'data'}", *as_user]
+        words += [f"--tmpdir={temporary}"]
         words += ["--auth-root-authentication-method=normal", "--skip-test-db"]
         made = subprocess.run(words, capture_output=True, text=True, check=False)
         if made.returncode:
             raise keeper.CannotStart(made.stderr[-2000:])
     words = [program("mariadbd"), "--no-defaults", f"--datadir={folder / 'data'}", f"--socket={folder / 'socket'}"]
-    words += ["--skip-networking", "--max-connections=300", *as_user, *_FAST, *options]
+    words += [f"--tmpdir={temporary}", "--skip-networking", "--max-connections=300", *as_user, *_FAST, *options]
     with log.open("ab") as output:
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.backends.web import Web, held_back, web_server
 from tests.cli.conftest import Glancetui
-from tests.serving import running_server
+from tests.serving import running_server, two_stores
 
 DATA = random.Random(9).randbytes(400_000)
 
@@ -25,20 +25,7 @@ def web() -> Iterator[Web]:
 @pytest.fixture(scope="module")
 def endpoint(web: Web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("stores")
-    config = f"""\
-[DEFAULT]
-enabled_backends = fast:file, slow:file
-[glance_store]
-default_backend = fast
-[fast]
-filesystem_store_datadir = {folder}/fast
-[slow]
-filesystem_store_datadir = {folder}/slow
-[import_filtering_opts]
-allowed_hosts = 127.0.0.1
-allowed_ports = {web.port}
-"""
-    with running_server(folder, config=config) as server:
+    with running_server(folder, config=two_stores(folder, web.port)) as server:
         yield server.endpoint
 
 

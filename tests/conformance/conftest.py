@@ -7,14 +7,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import bcrypt
 import pytest
 
-from tests.backends.keystone import running_keystone
+from tests.backends.keystone import Keystone
 from tests.backends.peer import PeerUnavailable, peer_venv
 from tests.serving import running_server
 
@@ -115,11 +114,9 @@ def basic_auth(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="module")
-def keystone_auth(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockClients]:
-    folder = tmp_path_factory.mktemp("keystone")
-    with ExitStack() as stack:
-        keystone = stack.enter_context(running_keystone(folder / "keystone"))
-        service = stack.enter_context(running_server(folder, auth="keystone", config=keystone.service_options()))
+def keystone_auth(venv: Path, keystone: Keystone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockClients]:
+    folder = tmp_path_factory.mktemp("service")
+    with running_server(folder, auth="keystone", config=keystone.service_options()) as service:
         keystone.put_into_catalogue(service.endpoint)
         users = {name: keystone.environment(name) for name in keystone.projects}
         yield StockClients(venv, service.endpoint, keystone.environment(), users=users)

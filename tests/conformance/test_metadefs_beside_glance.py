@@ -21,7 +21,7 @@ from tests.metadefs.running import db
 from tests.server.api import Answer, Api
 from tests.serving import running_server
 
-pytestmark = [pytest.mark.xdist_group("metadefs-beside-glance"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("metadefs-beside-glance"), pytest.mark.timeout(300), pytest.mark.slow(seconds=4)]
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 

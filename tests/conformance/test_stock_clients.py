@@ -14,11 +14,14 @@ def sha512(path: Path) -> str:
     return hashlib.sha512(path.read_bytes()).hexdigest()
 
 
+pytestmark = pytest.mark.slow(seconds=10)
+
+
 @pytest.fixture(
     params=[
         pytest.param("no_auth", marks=pytest.mark.xdist_group("stock-none")),
         pytest.param("basic_auth", marks=pytest.mark.xdist_group("stock-basic")),
-        pytest.param("keystone_auth", marks=pytest.mark.xdist_group("stock-keystone")),
+        pytest.param("keystone_auth", marks=pytest.mark.xdist_group("keystone")),
     ]
 )
 def clients(request: pytest.FixtureRequest) -> StockClients:
@@ -103,7 +106,7 @@ def test_openstacksdk_round_trip(clients: StockClients, qcow2: Path) -> None:
     "clients",
     [
         pytest.param("no_auth", marks=pytest.mark.xdist_group("stock-none")),
-        pytest.param("keystone_auth", marks=pytest.mark.xdist_group("stock-keystone")),
+        pytest.param("keystone_auth", marks=pytest.mark.xdist_group("keystone")),
     ],
     indirect=True,
 )
@@ -131,7 +134,7 @@ def test_glance_command_publishes_changes_shares_fetches_and_deletes_a_real_iso(
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.xdist_group("stock-keystone")
+@pytest.mark.xdist_group("keystone")
 def test_projects_share_through_a_real_keystone(keystone_auth: StockClients, qcow2: Path, tmp_path: Path) -> None:
     clients = keystone_auth
     clients.openstack(

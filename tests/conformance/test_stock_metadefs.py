@@ -14,7 +14,7 @@ import pytest
 
 from tests.conformance.conftest import StockClients
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stock-none")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow(seconds=10), pytest.mark.xdist_group("stock-none")]
 
 SHELLS = """
 import contextlib, io, json, os, sys

@@ -16,7 +16,7 @@ from tests.cli.conftest import Glancetui
 from tests.conformance.test_stock_clients import sha512
 from tests.tui.test_real_server import use_definitions
 
-pytestmark = pytest.mark.xdist_group("stock-glance")
+pytestmark = [pytest.mark.xdist_group("stock-glance"), pytest.mark.slow(seconds=20)]
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ def work(tally: Tally, operations: int) -> None:
         time.sleep(0.002)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=50)
 @pytest.mark.timeout(240)
 def test_all_acknowledged_is_true_and_nothing_else_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     seed = int(os.environ.get("GLANCETUI_FAULT_SEED") or random.SystemRandom().getrandbits(32))

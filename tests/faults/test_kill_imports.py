@@ -17,7 +17,7 @@ from tests.faults.processes import kill_tree
 from tests.images.data_path import noise
 from tests.images.waiting import until
 from tests.server.api import Api
-from tests.serving import Server, running_server
+from tests.serving import Server, running_server, two_stores
 
 DATA = noise(4_000_000)
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -33,18 +33,7 @@ def web() -> Iterator[Web]:
 
 def config(port: int, folder: Path) -> str:
     return f"""\
-[DEFAULT]
-enabled_backends = fast:file, slow:file
-[glance_store]
-default_backend = fast
-[fast]
-filesystem_store_datadir = {folder}/fast
-[slow]
-filesystem_store_datadir = {folder}/slow
-[import_filtering_opts]
-allowed_hosts = 127.0.0.1
-allowed_ports = {port}
-[glancetui]
+{two_stores(folder, port)}[glancetui]
 trusted_peers = 127.0.0.1
 upload_lease_seconds = {LEASE}
 """
@@ -128,7 +117,7 @@ def test_an_import_goes_on_after_an_orderly_stop(tmp_path: Path, web: Web) -> No
         assert (api.show(image_id)["status"], files(tmp_path)) == ("active", [image_id, image_id])
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=40)
 @pytest.mark.timeout(240)
 def test_kills_at_random_moments_leave_no_image_stuck_and_no_byte_behind(tmp_path: Path, web: Web) -> None:
     seed = int(os.environ.get("GLANCETUI_FAULT_SEED") or random.SystemRandom().getrandbits(32))

@@ -96,7 +96,7 @@ def address_of(server: Server) -> Address:
     return address
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=30)
 @pytest.mark.timeout(240)
 def test_all_acknowledged_is_there_once_and_nothing_is_doubled_or_stuck(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

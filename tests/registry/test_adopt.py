@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +70,35 @@ def glances(bare_place: Place) -> Place:
 def glances_sqlite(sqlite_place: Place) -> Place:
     released(sqlite_place)
     return sqlite_place
+
+
+def test_a_refused_start_leaves_glances_sqlite_file_as_it_was(sqlite_place: Place) -> None:
+    released(sqlite_place)
+    schema.hand_back(sqlite_place.settings())
+    file = Path(sqlite_place.url.removeprefix("sqlite:///"))
+    before, beside = file.read_bytes(), sorted(file.parent.iterdir())
+    assert before[18:20] == b"\1\1", "as Glance has it, not WAL"
+    for upgrade in (True, False):
+        with pytest.raises(ConfigError, match="glancetui db adopt"):
+            sqlite_place.open(upgrade=upgrade)
+    assert file.read_bytes() == before
+    assert sorted(file.parent.iterdir()) == beside
+
+
+def test_what_a_killed_glance_left_half_written_is_rolled_back_before_looking(sqlite_place: Place) -> None:
+    released(sqlite_place)
+    schema.hand_back(sqlite_place.settings())
+    file = Path(sqlite_place.url.removeprefix("sqlite:///"))
+    script = (
+        "import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('PRAGMA cache_size=1');"
+        "db.execute('CREATE TABLE half (a)'); db.execute('BEGIN');"
+        "db.executemany('INSERT INTO half VALUES (?)', [('x' * 9000,)] * 99); os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(file)], check=False).returncode == 9
+    assert file.with_name(file.name + "-journal").stat().st_size > 0
+    with pytest.raises(ConfigError, match="glancetui db adopt"):
+        sqlite_place.open()
+    assert sqlite_place.rows("SELECT count(*) FROM half") == [(0,)]
 
 
 def test_released_and_adopted_again_it_is_what_it_was(bare_place: Place) -> None:

@@ -9,22 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.backends.keystone import Keystone, running_keystone
-from tests.backends.peer import PeerUnavailable
+from tests.backends.keystone import Keystone
 from tests.server.edge import until
 from tests.serving import Server, running_server
 
-pytestmark = pytest.mark.xdist_group("real-keystone")
+pytestmark = [pytest.mark.xdist_group("keystone"), pytest.mark.slow(seconds=5)]
 TOKEN_SECONDS = 6
-
-
-@pytest.fixture(scope="module")
-def keystone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keystone]:
-    try:
-        with running_keystone(tmp_path_factory.mktemp("keystone")) as running:
-            yield running
-    except PeerUnavailable as error:
-        pytest.skip(f"Keystone cannot be installed: {error}")
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ def open_registry(settings: DatabaseSettings, node: str) -> SqlRegistry:
     where `settings.adopt` does. `node` names this process tree in events. Raises ConfigError for a database that needs
     an operator's decision, RegistryUnavailable for one that cannot be reached now.
     """
+    schema.refuse_unopened(settings)
     database = schema.open_database(settings, create=settings.upgrade)
     try:
         schema.prepare(database, upgrade=settings.upgrade, adopt=settings.adopt)

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from glancetui.config.settings import DatabaseSettings
 from glancetui.errors import GlancetuiError, RegistryUnavailable
+from glancetui.registry.sql.expressions import walk_index
 
 
 class Undone(RegistryUnavailable):
@@ -35,6 +36,8 @@ class Dialect(abc.ABC):
     concurrent: ClassVar[bool] = True
     #: Whether a page comes back as one JSON array rather than as a JSON object for each image.
     one_row_pages: ClassVar[bool] = False
+    #: Whether our connections leave traces in a database, or beside it, without a transaction.
+    changed_by_opening: ClassVar[bool] = False
     begin_reading: ClassVar[str | None] = None  # None: each statement stands for itself
     begin_writing: ClassVar[str] = "BEGIN"
     name: str  # for people; holds no password
@@ -115,3 +118,19 @@ class Dialect(abc.ABC):
 
         Each is looked up; no planner may go through the table instead.
         """
+
+    def behind(
+        self,
+        found: sa.Select[Any],
+        index: str,
+        first: sa.Column[Any],  # noqa: ARG002 - for those that override it
+        column: sa.Column[Any],
+        values: Sequence[sa.ColumnElement[Any]] = (),
+    ) -> sa.Select[Any]:
+        """`found` by `index`, whose first column has few values and in which `column` follows what `found` fixes.
+
+        `values`: those that `column` may have, if `found` itself does not ask anything of it.
+        """
+        if values:
+            found = found.where(column == values[0] if len(values) == 1 else column.in_(values))
+        return walk_index(found, column.table, index)

@@ -28,8 +28,13 @@ def _signed(element: _Unindexed, compiler: SQLCompiler, **options: Any) -> str:
     return "+" + compiler.process(element.clauses, **options)
 
 
+@compiles(_Unindexed, "postgresql")
+def _tested(element: _Unindexed, compiler: SQLCompiler, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)} IS TRUE)"
+
+
 def live(table: sa.Table) -> sa.ColumnElement[bool]:
-    """Rows not deleted. Without the sign SQLite would take Glance's index on `deleted`, which holds nearly all."""
+    """Rows not deleted, in words for which nobody takes Glance's index on `deleted`, which holds nearly all."""
     return _Unindexed(table.c.deleted) == sa.false()
 
 
@@ -43,15 +48,21 @@ def walk_index(statement: sa.Select[Any], table: sa.Table, index: str) -> sa.Sel
     )
 
 
-class _OfRow(FunctionElement[Any]):
+class _Equality(FunctionElement[Any]):
+    """Two clauses, equal; some databases spell kinds of it in their own ways."""
+
     inherit_cache = True
     type = sa.Integer()  # as a Boolean, databases without booleans would be asked whether it "= 1", past every index
 
 
-@compiles(_OfRow)
-def _equal(element: _OfRow, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_Equality)
+def _equal(element: _Equality, compiler: SQLCompiler, **options: Any) -> str:
     column, value = element.clauses
     return compiler.process(column == value, **options)
+
+
+class _OfRow(_Equality):
+    inherit_cache = True
 
 
 @compiles(_OfRow, "postgresql")
@@ -104,15 +115,8 @@ def _start(element: _Start, compiler: SQLCompiler, **options: Any) -> str:
 INDEXED_CHARACTERS = 255
 
 
-class _SameText(FunctionElement[Any]):
+class _SameText(_Equality):
     inherit_cache = True
-    type = sa.Integer()  # as a Boolean, databases without booleans would be asked whether it "= 1", past every index
-
-
-@compiles(_SameText)
-def _same(element: _SameText, compiler: SQLCompiler, **options: Any) -> str:
-    column, value = element.clauses
-    return compiler.process(column == value, **options)
 
 
 @compiles(_SameText, "postgresql")
@@ -126,15 +130,8 @@ def same_text(column: sa.ColumnElement[Any], value: sa.ColumnElement[Any]) -> sa
     return _SameText(column, value)
 
 
-class _Exactly(FunctionElement[Any]):
+class _Exactly(_Equality):
     inherit_cache = True
-    type = sa.Integer()  # as a Boolean, databases without booleans would be asked whether it "= 1", past every index
-
-
-@compiles(_Exactly)
-def _as_it_is(element: _Exactly, compiler: SQLCompiler, **options: Any) -> str:
-    column, value = element.clauses
-    return compiler.process(column == value, **options)
 
 
 @compiles(_Exactly, "mysql")

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from glancetui.registry.interface import Between, Filter, ImageQuery, OneOf, PropertyIs, TimeIs
 from glancetui.registry.sql.dialect import Dialect
-from glancetui.registry.sql.expressions import same_text, walk_index
+from glancetui.registry.sql.expressions import live, same_text, walk_index
 from glancetui.registry.sql.tables import image_properties, image_tags, images
 
 _LARGEST = (1 << 63) - 1  # what the database can compare with
@@ -122,7 +122,7 @@ def bearers(shape: FilterShape) -> sa.Select[Any]:
         return sa.select(tags.c.image_id).where(tags.c.value == _value(shape), tags.c.deleted == sa.false())
     props = image_properties
     return sa.select(props.c.image_id).where(
-        props.c.name == _value(shape, 1), same_text(props.c.value, _value(shape)), props.c.deleted == sa.false()
+        props.c.name == _value(shape, 1), same_text(props.c.value, _value(shape)), live(props)
     )
 
 
@@ -163,7 +163,7 @@ def _between(shape: FilterShape) -> sa.ColumnElement[bool]:
 # -- as the place to start from ----------------------------------------------------------------------------------------
 
 
-def start(shape: FilterShape) -> sa.Select[Any] | None:
+def start(shape: FilterShape, dialect: Dialect) -> sa.Select[Any] | None:
     """The ids that the filter lets through, read from an index; None if there is no such index."""
     if shape.kind in _BEARERS:
         table, _ = _BEARERS[shape.kind]
@@ -175,11 +175,11 @@ def start(shape: FilterShape) -> sa.Select[Any] | None:
         index = _ALONE[shape.field]
         return found if index is None else walk_index(found, images, index)
     if shape.field in _BEHIND_VISIBILITY:
-        return _behind_visibility(shape)
+        return _behind_visibility(shape, dialect)
     return None
 
 
-def _behind_visibility(shape: FilterShape) -> sa.Select[Any]:
+def _behind_visibility(shape: FilterShape, dialect: Dialect) -> sa.Select[Any]:
     kinds: list[sa.ColumnElement[str]] = [
         sa.literal_column(f"'{kind}'") for kind in ("private", "shared", "public", "community")
     ]
@@ -187,6 +187,9 @@ def _behind_visibility(shape: FilterShape) -> sa.Select[Any]:
         images.c.visibility.in_(kinds),
         images.c.deleted == sa.false(),
         images.c.os_hidden == sa.bindparam("os_hidden"),
-        condition(shape),
     )
-    return walk_index(found, images, f"gt_ix_images_visibility_{shape.field}")
+    index, column = f"gt_ix_images_visibility_{shape.field}", images.c[shape.field]
+    if shape.kind != "one-of":
+        return dialect.behind(found.where(condition(shape)), index, images.c.visibility, column)
+    values = [_value(shape, number) for number in range(shape.values)]
+    return dialect.behind(found, index, images.c.visibility, column, values)

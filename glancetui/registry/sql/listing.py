@@ -115,7 +115,7 @@ class Pages:
         if not plan.candidates and not plan.shared and not plan.own_community:
             return shape
         key = ("counts", plan, shape.eyes)
-        counts = self._prepared(key, lambda: _counts_statement(plan, shape.eyes)).first(db, values)
+        counts = self._prepared(key, lambda: _counts_statement(plan, shape.eyes, self._dialect)).first(db, values)
         if counts is None:
             raise LookupError("A statement that counts gave no row.")
         least = min(zip(counts, plan.candidates, strict=False), key=lambda pair: pair[0], default=None)
@@ -135,7 +135,7 @@ class Pages:
             seen = _branches(shape)
             plan = self._plans[shape] = _Plan(
                 nothing=not seen,
-                candidates=_candidates(shape),
+                candidates=_candidates(shape, self._dialect),
                 shared=any(branch.memberships for branch in seen),
                 own_community=any(branch.own_community for branch in seen),
             )
@@ -283,7 +283,7 @@ def _by_memberships(shape: Shape, dialect: Dialect) -> sa.Select[Any]:
 
 def _driven(shape: Shape, dialect: Dialect) -> sa.Select[Any]:
     driver = next(each for each in shape.filters if each.place == shape.driver)
-    ids = filters.start(driver)
+    ids = filters.start(driver, dialect)
     if ids is None:
         raise LookupError(f"No index starts from {driver}.")
     seen = sa.or_(sa.false(), *(sa.and_(*branch.conditions) for branch in _branches(shape)))
@@ -312,7 +312,7 @@ def _marker_statement(kind: str, keys: Sequence[str]) -> sa.Select[Any]:
     return sa.select(*(images.c[key] for key in keys)).where(images.c.id == sa.bindparam("marker"), shown())
 
 
-def _candidates(shape: Shape) -> tuple[FilterShape, ...]:
+def _candidates(shape: Shape, dialect: Dialect) -> tuple[FilterShape, ...]:
     """The filters that a page could be driven from, where the walk does not follow them anyway."""
     followed = {_index_key(shape), shape.sort[0].key}
     return tuple(
@@ -321,13 +321,13 @@ def _candidates(shape: Shape) -> tuple[FilterShape, ...]:
         if each.place != shape.of_owner
         and not (each.field == "owner" and shape.own_only)
         and not (each.field and each.field in followed)
-        and filters.start(each) is not None
+        and filters.start(each, dialect) is not None
     )
 
 
-def _counts_statement(plan: _Plan, eyes: Eyes) -> sa.Select[Any]:
+def _counts_statement(plan: _Plan, eyes: Eyes, dialect: Dialect) -> sa.Select[Any]:
     """How many each candidate lets through, then how many memberships or images the viewer has; each up to FEW + 1."""
-    starts = [start for each in plan.candidates if (start := filters.start(each)) is not None]
+    starts = [start for each in plan.candidates if (start := filters.start(each, dialect)) is not None]
     if plan.shared:
         starts.append(memberships(eyes))
     if plan.own_community:

@@ -14,7 +14,7 @@ from sqlalchemy.sql.util import ClauseAdapter
 
 from glancetui.errors import BadRequest, ConfigError, Duplicate, GlancetuiError, RegistryUnavailable
 from glancetui.registry.sql.dialect import Lost, Undone
-from glancetui.registry.sql.expressions import Columns, Conditions
+from glancetui.registry.sql.expressions import Columns, Conditions, in_order
 from glancetui.registry.sql.servers import ServerDialect
 
 if TYPE_CHECKING:
@@ -138,12 +138,32 @@ class PostgreSql(ServerDialect):
         # OFFSET 0 keeps the planner from turning the order of the steps round, and from seeking a row by anything but
         # its id. The conditions speak of the table: they are turned to what was found of it.
         nothing: sa.ColumnElement[int] = sa.literal_column("0")
-        few = ids.correlate(None).distinct().offset(nothing).subquery("few")
+        alone = ids.correlate(None)
+        if alone.get_final_froms() != [table]:  # rows of the table itself are different; told so, it might walk all ids
+            alone = alone.distinct()
+        few = alone.offset(nothing).subquery("few")
         found = sa.select(table).where(table.c.id == few.c[0]).offset(nothing).correlate(few).lateral("found_images")
         turned = ClauseAdapter(found)
         columns = [turned.traverse(column) for column in keys.selected_columns]
         rows = sa.select(*columns).select_from(few.join(found, sa.true()))
         return rows.where(*(turned.traverse(condition) for condition in conditions))
+
+    def behind(
+        self,
+        found: sa.Select[Any],
+        index: str,  # noqa: ARG002 - no hints here
+        first: sa.Column[Any],
+        column: sa.Column[Any],
+        values: Sequence[sa.ColumnElement[Any]] = (),
+    ) -> sa.Select[Any]:
+        # An order that only this index has keeps the planner from Glance's index on the first column alone, where it
+        # hopes to be done soon. Of what is fixed it would need no order: hence a range of one value.
+        ordered = found.order_by(first, in_order(column, descending=False, nullable=True))
+        if not values:
+            return sa.select(ordered.subquery("one").c[0])
+        asked = sa.values(sa.column("value", column.type), name="asked").data([(value,) for value in values])
+        one = ordered.where(column >= asked.c.value, column <= asked.c.value).correlate(asked).lateral("one")
+        return sa.select(one.c[0]).select_from(asked.join(one, sa.true()))
 
 
 def _driver(db: sa.Connection) -> Connection[Any]:

@@ -56,31 +56,50 @@ def dialect_of(settings: DatabaseSettings) -> Dialect:
     return kind(url, settings)
 
 
-def prepare(database: Database, *, upgrade: bool, adopt: bool = False) -> None:
+def refuse(found: State, name: str, *, upgrade: bool, adopt: bool = False) -> None:
     """Raises ConfigError unless the schema is, or may be made, ours."""
-    found = state(database)
     match found.kind:
         case Kind.CURRENT:
             return
         case Kind.NEWER:
             raise ConfigError(
-                f"The database {database.name} has schema version {found.version}, which this program does not know: "
+                f"The database {name} has schema version {found.version}, which this program does not know: "
                 "it was made by a newer one. Upgrade glancetui."
             )
         case Kind.FOREIGN:
-            raise ConfigError(f"The database {database.name} is {found}. Give the service one of its own.")
+            raise ConfigError(f"The database {name} is {found}. Give the service one of its own.")
         case Kind.GLANCE | Kind.HALF_ADOPTED:
             if not adopt:
                 raise ConfigError(
-                    f"The database {database.name} is {found}. Stop Glance, make a copy, then run `glancetui db adopt`."
+                    f"The database {name} is {found}. Stop Glance, make a copy, then run `glancetui db adopt`."
                 )
-            _adopt(database)
             return
     if not upgrade:
         unmade = found.kind in {Kind.EMPTY, Kind.HALF_MADE}
         what = f"is {found}" if unmade else f"has schema version {found.version}, not {HEAD}"
-        raise ConfigError(f"The database {database.name} {what}. Run `glancetui db upgrade`.")
-    migrate(database)
+        raise ConfigError(f"The database {name} {what}. Run `glancetui db upgrade`.")
+
+
+def prepare(database: Database, *, upgrade: bool, adopt: bool = False) -> None:
+    """Raises ConfigError unless the schema is, or may be made, ours."""
+    found = state(database)
+    refuse(found, database.name, upgrade=upgrade, adopt=adopt)
+    if found.kind in {Kind.GLANCE, Kind.HALF_ADOPTED}:
+        _adopt(database)
+    elif found.kind is not Kind.CURRENT:
+        migrate(database)
+
+
+def refuse_unopened(settings: DatabaseSettings) -> None:
+    """As `refuse`, before a connection of ours turns the journal of a database that may not be ours.
+
+    Raises ConfigError, RegistryUnavailable.
+    """
+    dialect = dialect_of(settings)
+    if dialect.changed_by_opening and dialect.exists():
+        with looking(settings) as db:
+            found = look(db)
+        refuse(found, dialect.name, upgrade=settings.upgrade, adopt=settings.adopt)
 
 
 def _adopt(database: Database) -> None:

@@ -69,6 +69,7 @@ class Sqlite(Dialect):
     kind = "sqlite"
     concurrent = False
     one_row_pages = True
+    changed_by_opening = True  # the journal's kind, the lock files
     begin_reading = "BEGIN"  # one view for all statements of a page
     begin_writing = "BEGIN IMMEDIATE"
 
@@ -167,7 +168,8 @@ class _SqliteForLooking(Sqlite):
     """A connection of its parent's would turn the journal of Glance's database into ours."""
 
     def open_engine(self) -> sa.Engine:
-        return sa.create_engine(f"sqlite:///file:{quote(str(self.path))}?mode=ro&uri=true", poolclass=sa.NullPool)
+        # Not mode=ro: that cannot roll back what a killed Glance left half written, and refuses to read then.
+        return sa.create_engine(f"sqlite:///file:{quote(str(self.path))}?mode=rw&uri=true", poolclass=sa.NullPool)
 
 
 def _on_connect(connection: sqlite3.Connection, _record: object) -> None:

@@ -139,7 +139,7 @@ def _membership(eyes: Eyes) -> sa.Select[Any]:
     return sa.select(image_members.c.image_id).where(
         image_members.c.member == PROJECT,
         image_members.c.status.in_(statuses),
-        image_members.c.deleted == sa.false(),
+        live(image_members),
     )
 
 

@@ -112,9 +112,9 @@ class Population:
     def _plain(self) -> None:
         """Enough of them, of several projects and of every visibility, for pages and sorts."""
         visibilities = ("private", "shared", "community", "public")
-        for number in range(24):
+        for number in range(16):
             who = (ALPHA, BETA, GAMMA, ADMIN)[number % 4]
-            visibility = visibilities[number // 4 % 4]
+            visibility = visibilities[number // 4]
             self.active(
                 f"plain-{number:02}",
                 ADMIN if visibility == "public" else who,

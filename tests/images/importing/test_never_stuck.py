@@ -252,7 +252,7 @@ def later() -> datetime:
     return now() + timedelta(hours=1)
 
 
-TestNeverStuck = pytest.mark.timeout(240)(Life.TestCase)
+TestNeverStuck = pytest.mark.slow(seconds=30)(pytest.mark.timeout(240)(Life.TestCase))
 Life.TestCase.settings = settings(
     max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
