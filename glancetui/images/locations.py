@@ -113,10 +113,10 @@ class Locations:
         image = self._removable(caller, image_id)
 
         def remove(seen: Seen) -> Image:
-            rows = tuple(row for row in image.locations if row.id != self._copy_in(image, store).id)
-            return self._registry.change_image(
-                seen, ImageChange(locations=rows, keep=self._settings.images.keep_deleted_seconds), actor_of(caller)
-            )
+            gone = self._copy_in(image, store)
+            left = tuple(row for row in image.locations if row.id != gone.id)
+            change = ImageChange(locations=left, keep=self._settings.images.keep_deleted_seconds)
+            return self._registry.change_image(seen, change, actor_of(caller))
 
         def again() -> Image:
             nonlocal image

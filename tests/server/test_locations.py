@@ -113,9 +113,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with serving(
-        tmp_path_factory.mktemp("trusting"), "do_secure_hash = false\ndelayed_delete = true\nscrub_time = 3600"
-    ) as made:
+    options = "do_secure_hash = false\ndelayed_delete = true\nscrub_time = 3600"
+    with serving(tmp_path_factory.mktemp("trusting"), options) as made:
         yield made
 
 

@@ -35,8 +35,8 @@ _DUE = (
 )
 _CLAIM = sa.update(gt_outbox).where(gt_outbox.c.id == sa.bindparam("entry"))
 _FINISH = sa.delete(gt_outbox).where(gt_outbox.c.id == sa.bindparam("entry"))
-_PENDING = sa.literal_column("'pending_delete'")
-_DELETED = sa.literal_column("'deleted'")
+_PENDING: sa.ColumnElement[str] = sa.literal_column("'pending_delete'")
+_DELETED: sa.ColumnElement[str] = sa.literal_column("'deleted'")
 #: What was kept for a while is gone: the location, and with the last of them the image, as Glance's scrubber has it.
 _GONE = (
     sa.update(image_locations)
