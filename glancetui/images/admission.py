@@ -16,6 +16,7 @@ from glancetui.errors import (
 from glancetui.fetch.fetcher import Fetcher
 from glancetui.formats.finding import HEAD
 from glancetui.formats.inspect import Inspector
+from glancetui.images.location_patch import NAMES_OF_STORE
 from glancetui.model import Image, ImageLocation, ImageStatus, Location
 from glancetui.registry.interface import ImageChange
 from glancetui.stores.catalogue import Catalogue
@@ -72,30 +73,28 @@ class Admission:
             return change
         rows = tuple(self._described(image, row) for row in change.locations)
         added = [row for row in rows if not row.id]
-        sizes = {self._looked_up(image, row, known) for row in added}
         options = self._settings.images
         change = msgspec.structs.replace(change, locations=rows, keep=options.keep_deleted_seconds)
         if not added:
             return change  # a quota that is exceeded already forbids neither removing nor another order
-        change = msgspec.structs.replace(change, quota=options.storage_quota or None)
+        image = with_formats(image, change)
+        sizes = {self._looked_up(image, row, known) for row in added}
         if image.status == ImageStatus.ACTIVE and image.size is not None:
             sizes.add(image.size)
         if len(sizes) > 1:
             raise BadRequest(f"The locations of an image hold the same data; these have {sorted(sizes)} bytes.")
+        change = msgspec.structs.replace(change, quota=options.storage_quota or None)
         if image.status != ImageStatus.QUEUED:
             return change
-        check_formats(image, change)
         return msgspec.structs.replace(change, size=sizes.pop(), status=ImageStatus.ACTIVE)
 
     def _described(self, image: Image, row: ImageLocation) -> ImageLocation:
         """With the name of its store; one that was there before keeps it."""
         if not row.id:
-            described = self.row(self.check(row.url), dict(row.metadata))
-        else:
-            before = next(each for each in image.locations if each.id == row.id)
-            named = {name: value for name, value in before.metadata.items() if name in {"store", "backend"}}
-            described = ImageLocation(url=row.url, metadata={**row.metadata, **named}, id=row.id)
-        return described
+            return self.row(self.check(row.url), dict(row.metadata))
+        before = next(each for each in image.locations if each.id == row.id)
+        named = {name: value for name, value in before.metadata.items() if name in NAMES_OF_STORE}
+        return msgspec.structs.replace(row, metadata={**row.metadata, **named})
 
     def _looked_up(self, image: Image, row: ImageLocation, known: dict[str, int]) -> int:
         if row.url not in known:
@@ -117,12 +116,13 @@ def scheme_of(url: str) -> str:
     return url.partition(":")[0].lower()[:20] if ":" in url else ""
 
 
-def check_formats(image: Image, change: ImageChange) -> None:
-    """Raises BadRequest."""
-    for name in ("disk_format", "container_format"):
-        changed = getattr(change, name)
-        if (getattr(image, name) if changed is msgspec.UNSET else changed) is None:
-            raise BadRequest(f"Set {name} of image {image.id} before a location is added.")
+def with_formats(image: Image, change: ImageChange) -> Image:
+    """The image with the formats that the same change gives it. Raises BadRequest where one is left unset."""
+    disk = image.disk_format if change.disk_format is msgspec.UNSET else change.disk_format
+    container = image.container_format if change.container_format is msgspec.UNSET else change.container_format
+    if disk is None or container is None:
+        raise BadRequest(f"Set disk_format and container_format of image {image.id} before a location is added.")
+    return msgspec.structs.replace(image, disk_format=disk, container_format=container)
 
 
 def lenient(settings: ImageSettings) -> ImageSettings:

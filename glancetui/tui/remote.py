@@ -80,6 +80,10 @@ class RemoteService:
     def reactivate(self, seen: RemoteImage) -> None:
         self._client.reactivate(seen.id, self._token, etag=self._still(seen))
 
+    def remove_copy(self, seen: RemoteImage, store: str) -> None:
+        self._still(seen)
+        self._client.remove_copy(seen.id, store, self._token)
+
     def _still(self, seen: RemoteImage) -> str | None:
         """The ETag under which the image is still as it was seen. Raises Stale."""
         return self._client.unchanged(seen, self._token).etag

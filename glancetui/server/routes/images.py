@@ -94,8 +94,11 @@ async def patch_image(request: Request) -> Response:
     operations = read_patch(body, dialect, service.images.schemas, service.settings.server.max_patch_operations)
     view, image_id = view_for(request, caller), request.path_params["image_id"]
     # Slow: what lies at a location is looked at before it is added.
-    run = in_slow_thread if any(operation.name == "locations" for operation in operations) else in_thread
+    placing = any(operation.name == "locations" for operation in operations)
+    run = in_slow_thread if placing else in_thread
     image = await run(request, service.images.patch, caller, image_id, operations, if_match(request, view))
+    if placing:
+        service.housekeeping.wake()  # the bytes of a removed one go now and not at the next round
     return json_answer(request, wire.image_json(image, view), tagged=True)
 
 

@@ -187,11 +187,53 @@ class ImageView(PropertyAdding, ImageEditing, View):
             self._change_members(self.session.service.add_member, project_id, "offered to")
 
     def act_delete(self) -> None:
-        """The image; in the tab of members, one of these."""
-        if TABS[self.tab] != "Members" or not self.members:
+        """The image; in the tab of members, one of these; in the tab of locations, one copy."""
+        if TABS[self.tab] == "Locations":
+            self._pick_copy()
+        elif TABS[self.tab] == "Members" and self.members:
+            self._pick_member(self.members)
+        else:
             super().act_delete()
+
+    def _pick_copy(self) -> None:
+        image = self.image
+        if image is None or len(image.stores) < 2:
+            self.desk.say(
+                "Delete: a copy can go only where there is another. D in the overview deletes all.", "warning"
+            )
             return
-        choices = [Choice(member.member_id, f"{member.member_id}  {member.status}") for member in self.members]
+        choices = [Choice(store, store) for store in dict.fromkeys(image.stores)]
+        self.app.push_screen(Pick("Remove the copy in", choices), given(self._ask_remove_copy))
+
+    def _ask_remove_copy(self, store: str) -> None:
+        image = self.image
+        if image is None:
+            return
+        question = Question(
+            title=f"Remove one copy of {image.name or image.id}?",
+            sentence="Its bytes in that store are deleted. The image stays, in the other stores.",
+            facts=(("Store", store), ("Others", ", ".join(each for each in image.stores if each != store))),
+            yes="Remove",
+        )
+        self.ask_first(question, lambda: self._remove_copy(image, store))
+
+    @work(exclusive=False, group="acting", exit_on_error=False)
+    async def _remove_copy(self, image: RemoteImage, store: str) -> None:
+        service, name = self.session.service, image.name or image.id
+        if service is None:
+            return
+        try:
+            await self.session.pool.run(service.remove_copy, image, store)
+            fresh = await self.session.pool.run(service.image, image.id)
+        except GlancetuiError as error:
+            self.desk.say(f"The copy of {name} in {store} was not removed: {error}", "error", seconds=60)
+            return
+        self.desk.say(f"The copy of {name} in {store} is removed")
+        if self.image is not None and self.image.id == fresh.id:
+            self.replaced(fresh)
+
+    def _pick_member(self, members: Sequence[RemoteMember]) -> None:
+        choices = [Choice(member.member_id, f"{member.member_id}  {member.status}") for member in members]
         self.app.push_screen(Pick("Withdraw this image from", choices), given(self._ask_withdraw))
 
     def _ask_withdraw(self, project_id: str) -> None:
