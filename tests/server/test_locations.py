@@ -7,6 +7,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,6 +189,39 @@ def test_a_copy_is_removed_by_the_name_of_its_store(place: Place) -> None:
     assert place.api.show(image_id)["stores"] == "fast"
     until(lambda: place.files_of(image_id) == [f"fast/{image_id}"])
     assert place.api.call("GET", f"/v2/images/{image_id}/file").raw == DATA
+
+
+def test_a_single_store_of_addresses_reads_and_is_never_named(tmp_path: Path) -> None:
+    """The configuration without enabled_backends: locations name no store, and their URL tells whose they are."""
+    with web_server() as web:
+        text = f"""\
+[DEFAULT]
+show_multiple_locations = true
+[glance_store]
+stores = http,file
+default_store = http
+[import_filtering_opts]
+allowed_hosts = 127.0.0.1
+allowed_ports = {web.port}
+[glancetui]
+trusted_peers = 127.0.0.1
+"""
+        with running_server(tmp_path, auth="headers", config=text) as server:
+            place = Place(Api(server.endpoint), web, server, tmp_path)
+            patched, posted = place.api.make(**FORMATS), place.api.make(**FORMATS)
+            octets = {"Content-Type": "application/octet-stream"}
+            assert place.api.call("PUT", f"/v2/images/{posted}/file", b"x", headers=octets).status == 410
+            assert place.api.patch(patched, adding(place.at("/one"))).status == 200
+            assert place.add(posted, {"url": place.at("/two"), "validation_data": SAID}).status == 202
+            assert place.task(posted)["status"] == "success"
+            for image_id, path in ((patched, "/one"), (posted, "/two")):
+                shown = place.api.show(image_id)
+                assert shown["locations"] == [{"url": web.url(path), "metadata": {}}]
+                assert "stores" not in shown
+                assert place.api.call("GET", f"/v2/images/{image_id}/file").raw == DATA
+                assert place.api.call("DELETE", f"/v2/images/{image_id}").status == 204
+            until(lambda: place.rows("SELECT count(*) FROM gt_outbox") == [(0,)])
+            assert place.api.call("GET", "/v2/info/stores/detail", caller="admin").status == 404
 
 
 # -- POST and GET …/locations ------------------------------------------------------------------------------------------
@@ -498,3 +532,27 @@ def test_json_stays_small(place: Place) -> None:
     answer = place.api.patch(image_id, {"op": "add", "path": "/locations/-", "value": long})
     assert answer.status == 400
     assert json.dumps(place.api.show(image_id)["locations"]) == "[]"
+
+
+# -- many at once ------------------------------------------------------------------------------------------------------
+
+
+def test_of_two_copies_removed_at_once_one_stays(place: Place) -> None:
+    image_id = place.copied()
+    paths = [f"/v2/stores/{store}/{image_id}" for store in ("fast", "slow")]
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda path: place.api.call("DELETE", path, caller="admin").status, paths))
+    assert sorted(answers) == [204, 403]
+    until(lambda: len(place.files_of(image_id)) == 1)
+    assert place.api.call("GET", f"/v2/images/{image_id}/file").raw == DATA
+
+
+def test_locations_added_at_once_are_all_there_and_no_more_than_may_be(place: Place) -> None:
+    image_id = place.api.make(**FORMATS)
+    many = [place.at(f"/at-once{number}") for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda url: place.api.patch(image_id, adding(url)).status, many))
+    added = {url for url, status in zip(many, statuses, strict=True) if status == 200}
+    assert set(urls(place.api.show(image_id))) == added
+    assert 1 <= len(added) <= 3
+    assert set(statuses) <= {200, 409, 413}
