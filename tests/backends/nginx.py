@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,13 +51,34 @@ class Nginx:
         return f"https://127.0.0.1:{self.tls_port}/{path}"
 
 
+class Nginxes:
+    """One server that can be taken away and brought back, at the same ports."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ports = (free_port(), free_port())
+        self._running = ExitStack()
+        self.now = self._running.enter_context(running_nginx(folder, self._ports))
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        self._running.close()
+        try:
+            yield
+        finally:
+            self.now = self._running.enter_context(running_nginx(self._folder, self._ports))
+
+    def close(self) -> None:
+        self._running.close()
+
+
 @contextmanager
-def running_nginx(folder: Path, port: int | None = None) -> Iterator[Nginx]:
-    """Serves `folder/root`. A second call with the same folder and port goes on. Raises NotInstalled, CannotStart."""
+def running_nginx(folder: Path, ports: tuple[int, int] | None = None) -> Iterator[Nginx]:
+    """Serves `folder/root`. A second call with the same folder goes on. Raises NotInstalled, CannotStart."""
     program = shutil.which("nginx", path=_PATH)
     if program is None or shutil.which("openssl") is None:
         raise NotInstalled("nginx or openssl is not installed (Debian: nginx-light, openssl)")
-    found = Nginx(port or free_port(), free_port(), folder / "root", folder / "ca.pem")
+    found = Nginx(*(ports or (free_port(), free_port())), folder / "root", folder / "ca.pem")
     found.root.mkdir(exist_ok=True)
     if not found.authority.exists():
         make_certificates(folder)

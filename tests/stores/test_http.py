@@ -17,7 +17,7 @@ from glancetui.errors import ConfigError, ObjectNotFound, ShortRead, StoreUnavai
 from glancetui.model import Location, StoredObject
 from glancetui.stores.catalogue import open_driver
 from glancetui.stores.driver import CHUNK, Driver
-from tests.backends.nginx import Nginx, NotInstalled, running_nginx
+from tests.backends.nginx import Nginx, Nginxes, NotInstalled
 from tests.backends.web import Respond, Web, cut_after, redirect, web_server
 from tests.stores.contract import ReadingContract, noise, take
 
@@ -38,18 +38,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def nginx(folder: Path) -> Iterator[Nginx]:
+def servers(folder: Path) -> Iterator[Nginxes]:
     try:
-        with running_nginx(folder) as server:
-            yield server
+        found = Nginxes(folder)
     except NotInstalled as error:
         pytest.skip(str(error))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def nginx(servers: Nginxes) -> Nginx:
+    return servers.now
 
 
 class TestHttpStore(ReadingContract):
     @pytest.fixture
-    def settings(self, nginx: Nginx) -> StoreSettings:
-        self.nginx = nginx
+    def settings(self, servers: Nginxes, nginx: Nginx) -> StoreSettings:
+        self.servers, self.nginx = servers, nginx
         return StoreSettings(id="web", kind="http", fetch=allowed(nginx.port))
 
     def put(self, driver: Driver, object_id: str, content: bytes, step: int = CHUNK) -> Location:
@@ -61,18 +67,7 @@ class TestHttpStore(ReadingContract):
 
     @contextlib.contextmanager
     def take_away(self, settings: StoreSettings) -> Iterator[None]:
-        """Nobody may listen: the reading fails as it does where a firewall refuses."""
-        port = self.nginx.port
-        original = socket.create_connection
-
-        def refused(address: tuple[str, int], *words: object, **more: object) -> socket.socket:
-            if address[1] == port:
-                raise ConnectionRefusedError(111, "Connection refused")
-            return original(address, *words, **more)  # type: ignore[arg-type]
-
-        assert settings.kind == "http"
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(socket, "create_connection", refused)
+        with self.servers.away():
             yield
 
 
