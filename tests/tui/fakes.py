@@ -194,6 +194,13 @@ class ListService:
         self._still(seen)
         self.change(seen.id, status="active")
 
+    def add_location(self, seen: RemoteImage, url: str) -> None:
+        self._enter(f"add {url} to {seen.id}")
+        self._still(seen)
+        listed = self.images[seen.id].document.get("locations") or []
+        assert isinstance(listed, list)
+        self.change(seen.id, status="active", locations=[*listed, {"url": url, "metadata": {}}])
+
     def remove_copy(self, seen: RemoteImage, store: str) -> None:
         self._enter(f"remove {seen.id} from {store}")
         self._still(seen)

@@ -408,6 +408,20 @@ async def test_one_copy_is_removed_in_the_tab_of_locations_and_never_the_last() 
         assert image.id in at.service.images
 
 
+async def test_a_location_is_added_in_its_tab() -> None:
+    async with screen(ListService(0), (100, 30)) as at:
+        image = at.service.add(2, visibility="private", status="queued")
+        await at.sees("cirros")
+        await at.press("enter", "]", "]", "a")
+        await at.sees("Where the data lies")
+        await at.press(*"nowhere", "enter")
+        await at.sees("A URL such as")
+        await at.press("ctrl+u", *"http://u:p@web/x", "enter")
+        await at.hears("The location is added")
+        await at.sees("http://***@web/x")
+        assert at.service.images[image.id].status == "active"
+
+
 async def test_a_copy_that_is_not_removed_says_why() -> None:
     async with screen(ListService(0), (100, 30)) as at:
         image = at.service.add(2, visibility="private", stores="fast,slow")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from rich.style import Style
 from rich.text import Text
@@ -26,6 +27,7 @@ from glancetui.tui.widgets.line import Line
 from glancetui.tui.widgets.pane import Pane
 
 LONGEST_PROJECT = 255
+LONGEST_URL = 255
 TABS = ("Overview", "Properties", "Locations", "Members", "Raw")
 
 
@@ -173,6 +175,9 @@ class ImageView(PropertyAdding, ImageEditing, View):
         self.post_message(self.Changed())
 
     def act_add(self) -> None:
+        if TABS[self.tab] == "Locations":
+            self._ask_location(self.chosen()[0])
+            return
         if TABS[self.tab] != "Members":
             self.add_property(self.chosen()[0])
             return
@@ -181,6 +186,21 @@ class ImageView(PropertyAdding, ImageEditing, View):
             return
         note = "The project's id. It must accept before the image is in its lists."
         self.app.push_screen(LineBox("Offer this image to", project, note=note), given(self._offer))
+
+    def _ask_location(self, image: RemoteImage) -> None:
+        note = "A URL that the endpoint may read. What lies there becomes the data of a queued image, or another copy."
+        box = LineBox("Where the data lies", address, note=note)
+        self.app.push_screen(box, given(partial(self._add_location, image)))
+
+    def _add_location(self, image: RemoteImage, url: str) -> None:
+        service = self.session.service
+        if service is not None:
+            self._change_copies(
+                image,
+                lambda: service.add_location(image, url),
+                "The location is added to {}",
+                "No location was added to {}",
+            )
 
     def _offer(self, project_id: str) -> None:
         if self.session.service is not None:
@@ -217,18 +237,28 @@ class ImageView(PropertyAdding, ImageEditing, View):
         )
         self.ask_first(question, lambda: self._remove_copy(image, store))
 
+    def _remove_copy(self, image: RemoteImage, store: str) -> None:
+        service = self.session.service
+        if service is not None:
+            self._change_copies(
+                image,
+                lambda: service.remove_copy(image, store),
+                f"The copy of {{}} in {store} is removed",
+                f"The copy of {{}} in {store} was not removed",
+            )
+
     @work(exclusive=False, group="acting", exit_on_error=False)
-    async def _remove_copy(self, image: RemoteImage, store: str) -> None:
+    async def _change_copies(self, image: RemoteImage, call: Callable[[], None], done: str, failed: str) -> None:
         service, name = self.session.service, image.name or image.id
         if service is None:
             return
         try:
-            await self.session.pool.run(service.remove_copy, image, store)
+            await self.session.pool.run(call)
             fresh = await self.session.pool.run(service.image, image.id)
         except GlancetuiError as error:
-            self.desk.say(f"The copy of {name} in {store} was not removed: {error}", "error", seconds=60)
+            self.desk.say(f"{failed.replace('{}', name)}: {error}", "error", seconds=60)
             return
-        self.desk.say(f"The copy of {name} in {store} is removed")
+        self.desk.say(done.replace("{}", name))
         if self.image is not None and self.image.id == fresh.id:
             self.replaced(fresh)
 
@@ -297,6 +327,14 @@ class ImageView(PropertyAdding, ImageEditing, View):
 
     def act_half_up(self) -> None:
         self.pane.scroll_relative(y=-(self.pane.size.height // 2), animate=False)
+
+
+def address(typed: str) -> str:
+    """A location's URL. Raises BadRequest."""
+    found = typed.strip()
+    if "://" not in found or len(found) > LONGEST_URL or any(character.isspace() for character in found):
+        raise BadRequest(f"A URL such as https://host/path, of at most {LONGEST_URL} characters, without blanks.")
+    return found
 
 
 def project(typed: str) -> str:
