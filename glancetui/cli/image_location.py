@@ -16,7 +16,7 @@ from glancetui.cli.verbs import UsageError, key_value
 from glancetui.cli.waiting import wait_for
 from glancetui.client.masking import masked_url
 from glancetui.client.values import RemoteImage, RemoteLocation
-from glancetui.errors import Forbidden, NotFound
+from glancetui.errors import BadRequest, Forbidden, NotFound
 
 COLUMNS = (
     Column("url", "URL", text_or_dash),
@@ -62,7 +62,7 @@ def locations_of(context: Context, image: RemoteImage) -> Sequence[RemoteLocatio
     """As a service is told, else as the image shows them. Raises what refused the first where it shows none."""
     try:
         return context.client.locations(image.id)
-    except (Forbidden, NotFound):
+    except (BadRequest, Forbidden, NotFound):  # the first of an endpoint that has no such call
         shown = image.document.get("locations")
         if isinstance(shown, list):
             return msgspec.convert(shown, list[RemoteLocation])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from glancetui.config.settings import Settings
-from glancetui.errors import Gone, JobFailed, NotFound, ObjectNotFound, ShortRead, StoreUnavailable
+from glancetui.errors import Gone, JobFailed, NotFound, ObjectNotFound, RegistryUnavailable, ShortRead, StoreUnavailable
 from glancetui.formats.inspect import Inspector
 from glancetui.images.access import EVERYTHING
 from glancetui.images.admission import Admission
@@ -145,7 +146,8 @@ class Watch:
         self._running.check()
         if time.monotonic() - self._looked_at >= LOOK_SECONDS:
             self._looked_at = time.monotonic()
-            still_there(self._registry, self._running.job.image_id)
+            with contextlib.suppress(RegistryUnavailable):  # the look is for a deletion; the lease sees to the rest
+                still_there(self._registry, self._running.job.image_id)
 
 
 def still_there(registry: Registry, image_id: str) -> Image:
