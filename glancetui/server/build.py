@@ -16,6 +16,7 @@ from glancetui.images.importing.work import ImportWork
 from glancetui.images.ingest import Ingest
 from glancetui.images.jobs import JobRunner
 from glancetui.images.locations import Locations
+from glancetui.images.notifications import Notifications
 from glancetui.images.outbox import Outbox
 from glancetui.images.patrol import Patrol
 from glancetui.images.policy import Policy
@@ -28,7 +29,7 @@ from glancetui.metadefs.rules import Definitions
 from glancetui.registry.interface import Registry
 from glancetui.registry.open import open_any
 from glancetui.server.auth.base import Authenticator
-from glancetui.server.auth.choose import authenticator
+from glancetui.server.auth.choose import authenticator, unified_limits
 from glancetui.server.bridge import Pools
 from glancetui.server.health import Probes
 from glancetui.server.housekeeping import Housekeeping
@@ -37,7 +38,7 @@ from glancetui.stores.catalogue import Catalogue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One worker's parts. `housekeeping` and `jobs` are not started."""
+    """One worker's parts. `housekeeping`, `notifications` and `jobs` are not started."""
 
     settings: Settings
     registry: Registry
@@ -54,6 +55,7 @@ class Service:
     deliver: Deliver
     authenticator: Authenticator
     housekeeping: Housekeeping
+    notifications: Notifications | None  # not started; None: none are wanted
     pools: Pools
     probes: Probes
 
@@ -61,6 +63,8 @@ class Service:
         """Gives leases and connections back; running calls fail from now on."""
         self.jobs.close()
         self.housekeeping.stop(timeout=5)
+        if self.notifications is not None:
+            self.notifications.stop(timeout=5)
         self.ingest.close()
         self.pools.close()
         self.registry.close()
@@ -78,7 +82,8 @@ def build(settings: Settings) -> Service:
     fetcher = Fetcher(Filter(settings.imports.fetch), settings.imports.fetch)
     admission = Admission(catalogue, fetcher, settings)
     enforcement = Enforcement(registry, settings.metadefs)
-    images = Images(registry, policy, catalogue, settings, enforcement, admission.admit)
+    limits = unified_limits(settings)
+    images = Images(registry, policy, catalogue, settings, enforcement, limits, admission.admit)
     lease = settings.upload_lease_seconds
     pools = Pools(settings.server.max_uploads)
     store = catalogue[catalogue.default_store]
@@ -111,9 +116,19 @@ def build(settings: Settings) -> Service:
             str(worker),
             lease,
         ),
+        notifications=notifications_of(settings, registry, str(worker)),
         pools=pools,
         probes=Probes({"registry": registry.check, f"store {store.store_id}": lambda: store.probe().error}, pools),
     )
+
+
+def notifications_of(settings: Settings, registry: Registry, worker: str) -> Notifications | None:
+    """Raises ConfigError where they are wanted and cannot be sent."""
+    if settings.notifications is None:
+        return None
+    from glancetui.server.broker import OsloBroker
+
+    return Notifications(registry, OsloBroker(settings.notifications, settings.config_files), worker)
 
 
 def stage_url(settings: Settings) -> str | None:

@@ -327,6 +327,8 @@ IMPORT = (
     call("a task is never deleted", 405, "DELETE", f"/v2/tasks/{UNKNOWN}", caller="admin"),
     call("a wrong method", 405, "PUT", "/v2/images/{id}/import"),
     call("a wrong method", 405, "POST", "/v2/info/import"),
+    call("a wrong method", 405, "POST", "/v2/info/usage"),
+    call("a body where none belongs", 400, "GET", "/v2/info/usage", body={}),
 )  # fmt: skip
 
 LOCATIONS_PATH = "/v2/images/{id}/locations"
@@ -481,7 +483,7 @@ LOCATIONS_SHOWN = (
 LATER = tuple(
     call("not here yet", 404, method, path)
     for method, path in (
-        ("GET", "/v2/info/usage"), ("GET", "/v2/cache"),
+        ("GET", "/v2/cache"),
     )
 )  # fmt: skip
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from glancetui.errors import Conflict, NotFound, Stale
 from glancetui.model import Image, ImageStatus
 from glancetui.registry.jobs import CopyMade, Facts, ImportSpec, Job, NewJob, Progress
-from glancetui.registry.sql import tasks, uploads
+from glancetui.registry.sql import quotas, tasks, uploads
 from glancetui.registry.sql.change import Change, State
 from glancetui.registry.sql.documents import decode_images, document, joined
 from glancetui.registry.sql.expressions import live, walk_index
@@ -28,11 +28,11 @@ from glancetui.registry.sql.images import (
     merge_properties,
     property_of,
 )
+from glancetui.registry.sql.quotas import TO_STORES
 from glancetui.registry.sql.tables import gt_images, gt_jobs, image_locations, images
-from glancetui.registry.values import Intent, Published, Seen
+from glancetui.registry.values import UNLIMITED, Allowance, Intent, Published, Seen
 
 LOCK = "os_glance_import_task"  # properties of the image, as Glance names them
-TO_STORES = "os_glance_importing_to_stores"
 FAILED_STORES = "os_glance_failed_import"
 #: After so long without a sign of life Glance itself takes over the lock of a task of its own.
 FOREIGN_LOCK = {"pending": timedelta(minutes=120), "processing": timedelta(minutes=60)}
@@ -109,7 +109,7 @@ _STRANDED_IMAGES = sa.select(document()).select_from(
 # -- beginning ---------------------------------------------------------------------------------------------------------
 
 
-def begin_import(change: Change, seen: Seen, new: NewJob) -> Job:
+def begin_import(change: Change, seen: Seen, new: NewJob, allowance: Allowance = UNLIMITED) -> Job:
     state = change.unchanged(seen)
     spec = new.spec
     _check_free(change, state, spec)
@@ -139,7 +139,10 @@ def begin_import(change: Change, seen: Seen, new: NewJob) -> Job:
     copying = {} if spec.method == "add-location" else {TO_STORES: ",".join(spec.stores), FAILED_STORES: ""}
     merge_properties(change, seen.image_id, {LOCK: new.id, **copying})
     change.update(state, {"status": ImageStatus.IMPORTING.value} if _begins_importing(spec) else {})
+    quotas.check_import(change, seen.image_id, allowance, staged=spec.method == "glance-direct")
     change.tell("image.import", seen.image_id)
+    change.notify(seen.image_id, "image.update")
+    tasks.notify(change, new.id, "task.create", "task.run", *(["task.processing"] if new.owner else []))
     return one(change.db, new.id)
 
 
@@ -200,6 +203,8 @@ def take_over(change: Change, job: Job, owner: str, lease: float) -> Job:
     if change.db.execute(_SEEN, {**seen, **ours}).rowcount != 1:
         raise _stale(job)
     tasks.set_status(change.db, job.id, "processing", None, change.now)
+    if job.state == "pending":
+        tasks.notify(change, job.id, "task.processing")
     return msgspec.structs.replace(job, **ours)
 
 
@@ -238,6 +243,7 @@ def running(db: sa.Connection, limit: int) -> Sequence[Job]:
 def begin_copy(change: Change, job: Job, store: str, object_id: str, owner: str, lease: float) -> Intent:
     _hold(change, job, {})
     uploads.present(change, job.image_id)
+    change.notify(job.image_id, "image.prepare", backend=store)
     return uploads.intend(change, job.image_id, store, object_id, owner, lease, job.id)
 
 
@@ -263,7 +269,8 @@ def add_copy(
     merge_properties(change, job.image_id, properties)
     change.update(state, columns)
     change.tell("image.upload" if activate else "image.import", job.image_id)
-    uploads.check_quota(change, change.image(job.image_id), published)
+    change.notify(job.image_id, "image.upload", *(["image.activate"] if activate else []), "image.update")
+    quotas.check_stored(change, change.image(job.image_id), published)
     return msgspec.structs.replace(job, copies=copies)
 
 
@@ -287,7 +294,8 @@ def add_location(change: Change, job: Job, published: Published) -> Job:
     change.update(state, {**found, "status": ImageStatus.ACTIVE.value})
     change.keep_reason(job.image_id, None)
     change.tell("image.upload", job.image_id)
-    uploads.check_quota(change, change.image(job.image_id), published)
+    change.notify(job.image_id, "image.upload", "image.activate", "image.update")
+    quotas.check_stored(change, change.image(job.image_id), published)
     return msgspec.structs.replace(job, copies=copies)
 
 
@@ -298,6 +306,7 @@ def record_hashes(change: Change, job: Job, published: Published) -> None:
     if image.os_hash_value is None and published.location.url in {location.url for location in image.locations}:
         change.update(state, {name: getattr(published, name) for name in NO_BYTES if name != "size"})
         change.tell("image.update", job.image_id)
+        change.notify(job.image_id, "image.update")
 
 
 def note_failed_store(change: Change, job: Job, store: str) -> Job:
@@ -307,6 +316,7 @@ def note_failed_store(change: Change, job: Job, store: str) -> Job:
     left = [name for name in job.spec.stores if name not in _stores(job.copies, failed)]
     merge_properties(change, job.image_id, {TO_STORES: ",".join(left), FAILED_STORES: ",".join(failed)})
     change.update(state, {})
+    change.notify(job.image_id, "image.update")
     return msgspec.structs.replace(job, failed_stores=failed)
 
 
@@ -321,6 +331,7 @@ def finish(change: Change, job: Job, message: str, kept_until: datetime) -> None
     _hold(change, job, {"state": "succeeded", "owner": None})
     result = _text({"image_id": job.image_id})
     tasks.end(change.db, job.id, "success", message, result, kept_until, change.now)
+    tasks.notify(change, job.id, "task.success")
     state = change.state(job.image_id)
     if state is not None and not state.deleted:
         left = {} if job.spec.method == "add-location" else {TO_STORES: ""}
@@ -328,11 +339,13 @@ def finish(change: Change, job: Job, message: str, kept_until: datetime) -> None
         change.update(state, {})
         change.keep_reason(job.image_id, None)
         change.tell("image.update", job.image_id)
+        change.notify(job.image_id, "image.update")
 
 
 def fail(change: Change, job: Job, code: str, reason: str, back_to: str, message: str, kept_until: datetime) -> None:
     _hold(change, job, {"state": "failed", "owner": None, "error_code": code, "error": reason})
     tasks.end(change.db, job.id, "failure", message, None, kept_until, change.now)
+    tasks.notify(change, job.id, "task.failure")
     state = change.state(job.image_id)
     if state is None or state.deleted:
         return  # the deletion owed the copies' bytes
@@ -348,6 +361,7 @@ def fail(change: Change, job: Job, code: str, reason: str, back_to: str, message
     change.update(state, _undone(job, state, back_to))
     change.keep_reason(job.image_id, reason)
     change.tell("image.update", job.image_id)
+    change.notify(job.image_id, "image.update")
 
 
 def _is_undone(job: Job, state: State) -> bool:
@@ -380,6 +394,7 @@ def give_up(change: Change, seen: Seen, reason: str) -> None:
     change.update(state, {**NO_BYTES, "status": ImageStatus.QUEUED.value})
     change.keep_reason(seen.image_id, reason)
     change.tell("image.update", seen.image_id)
+    change.notify(seen.image_id, "image.update")
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------

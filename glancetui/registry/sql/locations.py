@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from glancetui.model import Image, ImageLocation, ImageStatus
 from glancetui.registry.interface import ImageChange, Seen
-from glancetui.registry.sql import images, outbox, uploads
+from glancetui.registry.sql import images, outbox, quotas
 from glancetui.registry.sql.change import Change
 from glancetui.registry.sql.expressions import live
 from glancetui.registry.sql.tables import image_locations
@@ -35,7 +35,7 @@ def apply(change: Change, seen: Seen, wanted: ImageChange) -> Image:
     if wanted.status == ImageStatus.ACTIVE:
         change.keep_reason(image.id, None)
     left = change.image(image.id)
-    uploads.check_stored(change, left, wanted.quota)
+    quotas.check_quota(change, left, wanted.quota)
     return left
 
 
