@@ -113,6 +113,7 @@ def prepare_clouds(stage: Stage, folder: Path, venv: Path) -> Mapping[str, str]:
     return {
         "OS_CLIENT_CONFIG_FILE": str(folder / "clouds.yaml"),
         "OPENSTACKSDK_IMAGE": PUBLIC_IMAGE,
+        "OS_TEST_TIMEOUT": "120",  # seconds; without it a test that waits for a slow Keystone fails
         "OS_GLANCECLIENT_EXEC_DIR": str(venv / "bin"),
     }
 
@@ -125,7 +126,7 @@ def publish_an_image(stage: Stage, folder: Path, venv: Path) -> None:
         str(venv / "bin/openstack"),
         "image",
         "create",
-        "cirros-0.6.3-x86_64-disk",
+        PUBLIC_IMAGE,
         "--public",
         "--file",
         str(disk),
