@@ -20,6 +20,7 @@ import random
 import subprocess
 import sys
 import threading
+from abc import abstractmethod
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -74,8 +75,9 @@ class ReadingContract:
     """What every driver must do that can be read. `put` says how an object gets into the store; `remove`, out of it."""
 
     @pytest.fixture
+    @abstractmethod
     def settings(self) -> StoreSettings:
-        raise NotImplementedError
+        """The store that is tried."""
 
     @pytest.fixture
     def driver(self, settings: StoreSettings) -> Iterator[Driver]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -61,12 +62,13 @@ Remember = Callable[[RemoteImage, RemoteImage], None]  # an image before and aft
 class ImageActions(Base):
     """What a view inherits to act on its chosen images."""
 
+    @abstractmethod
     def chosen(self) -> list[RemoteImage]:
-        raise NotImplementedError
+        """What the actions act on."""
 
+    @abstractmethod
     def replaced(self, image: RemoteImage) -> None:
         """This image is now so."""
-        raise NotImplementedError
 
     def off(self, action: Action) -> str | None:
         if self.session.read_only and (action.acts or action.id in FORMS):

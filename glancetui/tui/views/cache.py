@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from rich.text import Text
-from textual import on, work
+from textual import work
 from textual.app import ComposeResult
 
 from glancetui.client.text import clean, cut_middle
@@ -21,7 +21,7 @@ from glancetui.tui.boxes.pick import Choice, Pick
 from glancetui.tui.columns import Cell, Column, Scene
 from glancetui.tui.ports import Cache, Service
 from glancetui.tui.session import Session
-from glancetui.tui.views.base import View
+from glancetui.tui.views.listing import ListingView
 from glancetui.tui.widgets.chrome import spread
 from glancetui.tui.widgets.table import VirtualTable
 
@@ -117,7 +117,7 @@ TENDING: tuple[tuple[str, str], ...] = (
 )
 
 
-class CacheView(View):
+class CacheView(ListingView[Entry]):
     name_of_view = "cache"
     title_of_view = "Cache"
 
@@ -267,22 +267,7 @@ class CacheView(View):
     def act_open(self) -> None:
         entry = self.table.current
         if entry is not None:
-            self._open(entry.id)
-
-    @work(exclusive=True, group="opening", exit_on_error=False)
-    async def _open(self, image_id: str) -> None:
-        service = self.session.service
-        if service is None:
-            return
-        try:
-            self.desk.open_image(await self.session.pool.run(service.image, image_id))
-        except GlancetuiError as error:
-            self.desk.say(str(error), "warning")
-
-    @on(VirtualTable.Opened)
-    def _opened(self, message: VirtualTable.Opened) -> None:
-        message.stop()
-        self.act_open()
+            self.open_named(entry.id)
 
     def chips(self, width: int) -> Text:
         palette, rows = self.session.palette(), self.entries.rows
@@ -295,55 +280,8 @@ class CacheView(View):
         ]
         return spread(left, [("of the node that answers", palette.faint)], width)
 
-    # Moving, as in every list
-
-    def act_down(self) -> None:
-        self.table.move(self.table.cursor + 1)
-
-    def act_up(self) -> None:
-        self.table.move(self.table.cursor - 1)
-
-    def act_first(self) -> None:
-        self.table.move(0)
-
-    def act_last(self) -> None:
-        self.table.move(len(self.entries) - 1)
-
-    def act_page_down(self) -> None:
-        self.table.page(1)
-
-    def act_page_up(self) -> None:
-        self.table.page(-1)
-
-    def act_half_down(self) -> None:
-        self.table.page(0.5)
-
-    def act_half_up(self) -> None:
-        self.table.page(-0.5)
-
-    def act_left(self) -> None:
-        self.table.scroll_columns(-1)
-
-    def act_right(self) -> None:
-        self.table.scroll_columns(1)
-
-    def act_mark(self) -> None:
-        self.table.toggle_mark()
-
-    def act_range(self) -> None:
-        self.table.start_range()
-
     def act_mark_all(self) -> None:
         self.table.mark(self.entries.rows)
-
-    def act_unmark(self) -> None:
-        self.table.clear_marks()
-
-    def back(self) -> bool:
-        if self.table.marks:
-            self.table.clear_marks()
-            return True
-        return False
 
 
 def rows_of(state: CacheState, names: Mapping[str, str | None]) -> list[Entry]:

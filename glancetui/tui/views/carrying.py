@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,12 +46,13 @@ class Carrying(Base):
     documents: dict[str, Document]
 
     @property
+    @abstractmethod
     def current(self) -> Node | None:
-        raise NotImplementedError
+        """What the cursor is on."""
 
+    @abstractmethod
     def reread(self) -> None:
         """Much was changed from here: read everything again."""
-        raise NotImplementedError
 
     # In
 

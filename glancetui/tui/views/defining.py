@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -43,12 +44,13 @@ class Defining(TextEditing):
     trouble: str
 
     @property
+    @abstractmethod
     def current(self) -> Node | None:
-        raise NotImplementedError
+        """What the cursor is on."""
 
+    @abstractmethod
     def changed(self, name: str, at: NodeId | None = None) -> None:
         """A namespace was changed from here."""
-        raise NotImplementedError
 
     def off(self, action: Action) -> str | None:
         changes = action.id in CHANGES or (action.acts and action.id.startswith("image."))

@@ -23,8 +23,8 @@ from glancetui.tui.ports import Order, Query
 from glancetui.tui.saved import SavedView
 from glancetui.tui.session import Session
 from glancetui.tui.source import ImageSource
-from glancetui.tui.views.base import View
 from glancetui.tui.views.editing import ImageEditing
+from glancetui.tui.views.listing import ListingView
 from glancetui.tui.widgets import facts
 from glancetui.tui.widgets.chrome import spread
 from glancetui.tui.widgets.pane import Pane
@@ -38,7 +38,7 @@ MOST_MARKED = 10_000  # by one key: each is kept as it was seen, so that what ch
 SHARES = (30, 40, 50, 60, 70, 80)  # the list's part in percent
 
 
-class ImagesView(ImageEditing, View):
+class ImagesView(ImageEditing, ListingView[RemoteImage]):
     name_of_view = "images"
     title_of_view = "Images"
 
@@ -356,22 +356,16 @@ class ImagesView(ImageEditing, View):
 
     # Moving
 
-    def act_down(self) -> None:
-        self.table.move(self.table.cursor + 1)
-
-    def act_up(self) -> None:
-        self.table.move(self.table.cursor - 1)
-
     def act_first(self) -> None:
         self.source.arrived = 0
         if self.source.backwards and not self.source.complete:
             self._restart()
             return
-        self.table.move(0)
+        super().act_first()
 
     def act_last(self) -> None:
         if self.source.complete or self.source.backwards:
-            self.table.move(len(self.source) - 1)
+            super().act_last()
             return
         self._to_end()
 
@@ -385,33 +379,6 @@ class ImagesView(ImageEditing, View):
             self.post_message(self.Failed(error))
             return
         self.table.move(len(source) - 1)
-
-    def act_page_down(self) -> None:
-        self.table.page(1)
-
-    def act_page_up(self) -> None:
-        self.table.page(-1)
-
-    def act_half_down(self) -> None:
-        self.table.page(0.5)
-
-    def act_half_up(self) -> None:
-        self.table.page(-0.5)
-
-    def act_left(self) -> None:
-        self.table.scroll_columns(-1)
-
-    def act_right(self) -> None:
-        self.table.scroll_columns(1)
-
-    def act_mark(self) -> None:
-        self.table.toggle_mark()
-
-    def act_range(self) -> None:
-        self.table.start_range()
-
-    def act_unmark(self) -> None:
-        self.table.clear_marks()
 
     @work(exclusive=True, group="marking", exit_on_error=False)
     async def act_mark_all(self) -> None:
@@ -462,11 +429,6 @@ class ImagesView(ImageEditing, View):
         if image is not None:
             self.desk.open_image(image)
 
-    @on(VirtualTable.Opened)
-    def _opened(self, message: VirtualTable.Opened) -> None:
-        message.stop()
-        self.act_open()
-
     @on(VirtualTable.Marked)
     def _marked(self, message: VirtualTable.Marked) -> None:
         message.stop()
@@ -481,8 +443,7 @@ class ImagesView(ImageEditing, View):
         if self.marking is not None:
             self.workers.cancel_group(self, "marking")
             return True
-        if self.table.marks:
-            self.table.clear_marks()
+        if super().back():
             return True
         if self.filter.terms:
             self.try_filter("")

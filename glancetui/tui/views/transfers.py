@@ -6,7 +6,7 @@ import os
 
 import msgspec
 from rich.text import Text
-from textual import on, work
+from textual import work
 from textual.app import ComposeResult
 
 from glancetui.client import edit
@@ -20,7 +20,7 @@ from glancetui.tui.columns import Cell, Column, Scene
 from glancetui.tui.publication import Publication
 from glancetui.tui.session import Session
 from glancetui.tui.transfers import Order, State, Transfer
-from glancetui.tui.views.base import View
+from glancetui.tui.views.listing import ListingView
 from glancetui.tui.widgets.chrome import spread
 from glancetui.tui.widgets.table import VirtualTable
 
@@ -95,7 +95,7 @@ COLUMNS: tuple[Column[Transfer], ...] = (
 )
 
 
-class TransfersView(View):
+class TransfersView(ListingView[Transfer]):
     name_of_view = "transfers"
     title_of_view = "Transfers"
 
@@ -267,22 +267,7 @@ class TransfersView(View):
     def act_open(self) -> None:
         transfer = self.table.current
         if transfer is not None and transfer.image_id is not None:
-            self._open(transfer.image_id)
-
-    @work(exclusive=True, group="opening", exit_on_error=False)
-    async def _open(self, image_id: str) -> None:
-        service = self.session.service
-        if service is None:
-            return
-        try:
-            self.desk.open_image(await self.session.pool.run(service.image, image_id))
-        except GlancetuiError as error:
-            self.desk.say(str(error), "warning")
-
-    @on(VirtualTable.Opened)
-    def _opened(self, message: VirtualTable.Opened) -> None:
-        message.stop()
-        self.act_open()
+            self.open_named(transfer.image_id)
 
     def chips(self, width: int) -> Text:
         palette = self.session.palette()
@@ -291,55 +276,8 @@ class TransfersView(View):
         rates = [transfer.rate or 0.0 for transfer in self.queue.running]
         return spread(left, [(f"{figures.rate(sum(rates))} in all" if rates else "", palette.soft)], width)
 
-    # Moving, as in every list
-
-    def act_down(self) -> None:
-        self.table.move(self.table.cursor + 1)
-
-    def act_up(self) -> None:
-        self.table.move(self.table.cursor - 1)
-
-    def act_first(self) -> None:
-        self.table.move(0)
-
-    def act_last(self) -> None:
-        self.table.move(len(self.queue) - 1)
-
-    def act_page_down(self) -> None:
-        self.table.page(1)
-
-    def act_page_up(self) -> None:
-        self.table.page(-1)
-
-    def act_half_down(self) -> None:
-        self.table.page(0.5)
-
-    def act_half_up(self) -> None:
-        self.table.page(-0.5)
-
-    def act_left(self) -> None:
-        self.table.scroll_columns(-1)
-
-    def act_right(self) -> None:
-        self.table.scroll_columns(1)
-
-    def act_mark(self) -> None:
-        self.table.toggle_mark()
-
-    def act_range(self) -> None:
-        self.table.start_range()
-
     def act_mark_all(self) -> None:
         self.table.mark(self.queue.transfers)
-
-    def act_unmark(self) -> None:
-        self.table.clear_marks()
-
-    def back(self) -> bool:
-        if self.table.marks:
-            self.table.clear_marks()
-            return True
-        return False
 
 
 def _style_of_state(state: State) -> str:
