@@ -136,7 +136,7 @@ async def test_hostile_definitions_are_plain_text() -> None:
             assert_harmless(at.lines())
             await at.press("escape")
             assert_harmless(at.lines())
-            at.desk.metadefs.outline.move(row)
+            at.desk.metadefs.outline.go(row)
 
 
 def test_every_action_of_the_view_has_a_method() -> None:

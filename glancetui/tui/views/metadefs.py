@@ -180,7 +180,7 @@ class MetadefsView(Carrying, Defining, View):
     def go_to(self, at: NodeId) -> None:
         place = next((place for place, node in enumerate(self.outline.rows) if node.id == at), None)
         if place is not None:
-            self.outline.move(place)
+            self.outline.go(place)
 
     # Drawing
 
@@ -402,7 +402,7 @@ class MetadefsView(Carrying, Defining, View):
         if self._scrolls():
             self.pane.scroll_relative(y=by, animate=False)
         else:
-            self.outline.move(self.outline.cursor + by)
+            self.outline.go(self.outline.cursor + by)
 
     def act_down(self) -> None:
         self._move(1)

@@ -6,35 +6,17 @@ from collections.abc import Sequence
 
 from rich.style import Style
 from rich.text import Text
-from textual import events
 from textual.geometry import Size
-from textual.message import Message
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
 
 from glancetui.client.text import cells, clean, cut
 from glancetui.tui.described import Entry, Line
-from glancetui.tui.session import Session
+from glancetui.tui.widgets.rows import Rows
 
 LEAST_KEY = 16  # cells
 
 
-class Sheet(ScrollView, can_focus=True, inherit_bindings=False):
-    DEFAULT_CSS = """
-    Sheet { height: 1fr; background: $background; scrollbar-size-vertical: 1; overflow-x: hidden; }
-    """
-
-    class Moved(Message):
-        """The cursor is on another property."""
-
-    class Pressed(Message):
-        """The property under the cursor was clicked again."""
-
-    def __init__(self, session: Session, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self.session = session
-        self.rows: Sequence[Line] = ()
-        self.cursor = 0  # never on a heading
+class Sheet(Rows[Line]):
+    """The cursor is never on a heading."""
 
     @property
     def current(self) -> Entry | None:
@@ -48,10 +30,16 @@ class Sheet(ScrollView, can_focus=True, inherit_bindings=False):
         self.move_to(before.was if before is not None else "")
         self.post_message(self.Moved())
 
+    def is_place(self, number: int) -> bool:
+        return super().is_place(number) and isinstance(self.rows[number], Entry)
+
     def move_to(self, was: str) -> None:
         """To a property by its key on the image; where it is gone, to what stands there now."""
         place = next((n for n, row in enumerate(self.rows) if isinstance(row, Entry) and row.was == was), self.cursor)
-        self._go(place, 1)
+        self.go(place)
+
+    def go(self, to: int) -> None:
+        self._go(to, 1)
 
     def move(self, by: int) -> None:
         self._go(self.cursor + by, 1 if by > 0 else -1)
@@ -64,47 +52,10 @@ class Sheet(ScrollView, can_focus=True, inherit_bindings=False):
         to = max(0, min(len(self.rows) - 1, to))
         ahead = range(to, len(self.rows) if step > 0 else -1, step)
         behind = range(to, -1 if step > 0 else len(self.rows), -step)
-        before = self.current
-        self.cursor = next((n for n in (*ahead, *behind) if isinstance(self.rows[n], Entry)), 0)
-        top, height = round(self.scroll_y), max(1, self.size.height)
-        if self.cursor - 1 < top:
-            self.scroll_to(y=max(0, self.cursor - 1), animate=False)  # with the heading above it
-        elif self.cursor >= top + height:
-            self.scroll_to(y=self.cursor - height + 1, animate=False)
-        self.refresh()
-        if self.current is not before:
-            self.post_message(self.Moved())
+        self.stand(next((n for n in (*ahead, *behind) if self.is_place(n)), 0), above=1)  # with the heading above it
 
-    def on_resize(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self.rows))
-        self.call_after_refresh(self.move, 0)
-
-    def on_focus(self) -> None:
-        self.refresh()
-
-    def on_blur(self) -> None:
-        self.refresh()
-
-    def on_click(self, event: events.Click) -> None:
-        row = event.y + round(self.scroll_y)
-        if row >= len(self.rows) or not isinstance(self.rows[row], Entry):
-            return
-        again = row == self.cursor
-        self._go(row, 1)
-        if again:
-            self.post_message(self.Pressed())
-
-    def render_line(self, y: int) -> Strip:
-        width, palette = self.scrollable_content_region.width, self.session.palette()
-        row = y + round(self.scroll_y)
-        if row >= len(self.rows):
-            return Strip.blank(width, palette.ground)
-        ground, found = palette.ground, self.rows[row]
-        if row == self.cursor and isinstance(found, Entry):
-            ground = ground + (palette.cursor if self.has_focus else palette.quiet)
-        line = self._entry(found, width) if isinstance(found, Entry) else self._heading(found.name, width)
-        line.stylize_before(ground)
-        return Strip(line.render(self.app.console)).adjust_cell_length(width, ground)
+    def line(self, row: Line, width: int) -> Text:
+        return self._entry(row, width) if isinstance(row, Entry) else self._heading(row.name, width)
 
     def _heading(self, name: str, width: int) -> Text:
         return Text(f" {cut(clean(name), width - 2)}", self.session.palette().head, no_wrap=True, end="")
