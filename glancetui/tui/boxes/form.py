@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -16,7 +17,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from glancetui.client.text import clean, cut
 from glancetui.errors import GlancetuiError
-from glancetui.tui.boxes.base import Box
+from glancetui.tui.boxes.base import Box, T
 from glancetui.tui.widgets.fields import Choice, PathField
 from glancetui.tui.widgets.prompt import OneLine
 
@@ -37,8 +38,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     means: Sequence[str] = ()  # the words of a document that it stands for, where they are not its name
 
 
-class FormBox(Box[Values | None]):
-    """Closes with what was typed, or None. What `check` refuses with a GlancetuiError is told and does not close it."""
+class Form(Box[T]):
+    """Rows of fields, and two buttons: one sends what is typed, the other closes."""
 
     BINDINGS = [  # noqa: RUF012  # Textual's own way
         Binding("ctrl+s", "send", show=False),
@@ -46,14 +47,42 @@ class FormBox(Box[Values | None]):
         Binding("shift+tab,up", "app.focus_previous", show=False),
     ]
     DEFAULT_CSS = """
-    FormBox Horizontal { height: 1; }
-    FormBox Label { width: 12; color: $ink-soft; }
+    Form Horizontal { height: 1; }
+    Form Label { width: 12; color: $ink-soft; }
+    Form Input { width: 1fr; background: $panel; color: $ink; }
+    Form Input:focus { background: $cursor; }
+    Form #buttons { align: center middle; height: 1; }
+    Form Button { margin: 0 2; }
+    """
+
+    @abstractmethod
+    def action_send(self) -> None:
+        """Close, unless something is wrong with what is typed."""
+
+    def buttons(self, send: str) -> ComposeResult:
+        with Horizontal(id="buttons"):
+            yield Button(send, compact=True, variant="primary", id="send")
+            yield Button("Close", compact=True, id="close")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.focus_next()
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        if event.button.id == "send":
+            self.action_send()
+        else:
+            self.dismiss(None)
+
+
+class FormBox(Form[Values | None]):
+    """Closes with what was typed, or None. What `check` refuses with a GlancetuiError is told and does not close it."""
+
+    DEFAULT_CSS = """
     FormBox Horizontal.wrong Label { color: $bad; text-style: bold; }
-    FormBox Input { width: 1fr; background: $panel; color: $ink; }
-    FormBox Input:focus { background: $cursor; }
     FormBox #told { height: 3; margin-top: 1; }
-    FormBox #buttons { align: center middle; height: 1; }
-    FormBox Button { margin: 0 2; }
     """
 
     def __init__(
@@ -76,9 +105,7 @@ class FormBox(Box[Values | None]):
                     yield Label(field.label, markup=False)
                     yield self._widget(field)
             yield Static("", id="told", markup=False)
-            with Horizontal(id="buttons"):
-                yield Button("Go on", compact=True, variant="primary", id="send")
-                yield Button("Close", compact=True, id="close")
+            yield from self.buttons("Go on")
 
     def _widget(self, field: Field) -> Input | Choice:
         if field.words:
@@ -150,10 +177,6 @@ class FormBox(Box[Values | None]):
             told = cut(clean("  ".join(names)), 3 * WIDTH - 12)
             self.query_one("#told", Static).update(Text(told, self.palette.soft))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.focus_next()
-
     def action_send(self) -> None:
         """Close, unless something is wrong: then to the field where it is."""
         self.problem = self.refusal(self.values())
@@ -162,14 +185,6 @@ class FormBox(Box[Values | None]):
             return
         self._tell()
         self.query_one(f"#{faulty(self.problem, self.fields)}").focus()
-
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        if event.button.id == "send":
-            self.action_send()
-        else:
-            self.dismiss(None)
 
 
 def faulty(sentence: str, fields: Sequence[Field]) -> str:

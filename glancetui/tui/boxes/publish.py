@@ -6,15 +6,14 @@ import shlex
 from collections.abc import Sequence
 
 from rich.text import Text
-from textual import events, on, work
+from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Input, Label, Static
 
 from glancetui.client.text import clean, cut
 from glancetui.tui import figures
-from glancetui.tui.boxes.base import Box
+from glancetui.tui.boxes.form import WIDTH, Form
 from glancetui.tui.files import Found, recognise
 from glancetui.tui.publication import Publication
 from glancetui.tui.session import Session
@@ -22,7 +21,6 @@ from glancetui.tui.widgets.fields import Choice, PathField
 from glancetui.tui.widgets.prompt import OneLine
 
 VISIBILITIES = ("private", "shared", "community", "public")
-WIDTH = 70
 CANDIDATES = 3  # lines of completions
 REST_SECONDS = 0.2
 LONGEST_NAME = 255
@@ -38,26 +36,16 @@ class FieldError(ValueError):
     """What is typed in a field makes no sense; says which and why."""
 
 
-class PublishForm(Box[Publication | None]):
+class PublishForm(Form[Publication | None]):
     """Closes with what shall be published, or None. What was typed is kept for the next time it opens."""
 
-    BINDINGS = [  # noqa: RUF012  # Textual's own way
-        Binding("ctrl+s", "send", show=False),
-        Binding("tab,down,enter", "app.focus_next", show=False),
-        Binding("shift+tab,up", "app.focus_previous", show=False),
-    ]
     DEFAULT_CSS = """
-    PublishForm Horizontal { height: 1; }
-    PublishForm Label { width: 12; color: $ink-soft; }
     PublishForm Label.second { width: 12; padding-left: 2; }
-    PublishForm Input { width: 1fr; background: $panel; color: $ink; }
-    PublishForm Input:focus { background: $cursor; }
     PublishForm #candidates { height: auto; max-height: 3; padding-left: 12; display: none; }
     PublishForm #candidates.some { display: block; }
     PublishForm #recognised { height: auto; min-height: 1; max-height: 2; padding-left: 12; }
     PublishForm #sentence { height: 2; margin-top: 1; }
-    PublishForm #buttons { align: center middle; margin-top: 1; height: 1; }
-    PublishForm Button { margin: 0 2; }
+    PublishForm #buttons { margin-top: 1; }
     PublishForm .gap { height: 1; }
     """
 
@@ -102,9 +90,7 @@ class PublishForm(Box[Publication | None]):
             hint = 'os_distro=debian title="Debian 13"'
             yield from self._row("Properties", OneLine(spelled, compact=True, placeholder=hint, id="properties"))
             yield Static("", id="sentence", markup=False)
-            with Horizontal(id="buttons"):
-                yield Button("Publish", compact=True, variant="primary", id="send")
-                yield Button("Close", compact=True, id="close")
+            yield from self.buttons("Publish")
 
     def _row(self, label: str, field: Input | Choice) -> ComposeResult:
         with Horizontal():
@@ -139,10 +125,6 @@ class PublishForm(Box[Publication | None]):
         elif field == "disk_format":
             self._own_format = bool(event.value)
         self._say()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.focus_next()
 
     def on_choice_changed(self, event: Choice.Changed) -> None:
         event.stop()
@@ -237,17 +219,6 @@ class PublishForm(Box[Publication | None]):
             self._say()
             return
         self.dismiss(publication)
-
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        if event.button.id == "send":
-            self.action_send()
-        else:
-            self.dismiss(None)
-
-    def on_key(self, event: events.Key) -> None:
-        super().on_key(event)
 
 
 def _number(label: str, typed: str) -> int:
