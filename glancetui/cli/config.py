@@ -10,17 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glancetui.cli.configured import DataFolder, Files, Folders, commands
+
 if TYPE_CHECKING:
     from glancetui.config.load import Examined
     from glancetui.config.show import Shown
 
-app = typer.Typer(
-    help="Look at the service's configuration.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+app = commands("Look at the service's configuration.")
 
 COLUMNS = ("section", "option", "value", "source", "effect")
 
@@ -31,16 +27,6 @@ class Format(StrEnum):
     YAML = "yaml"
     VALUE = "value"
     CSV = "csv"
-
-
-Files = Annotated[
-    list[Path] | None, typer.Option("--config-file", metavar="FILE", help="Read FILE; repeatable, later ones win.")
-]
-Folders = Annotated[
-    list[Path] | None,
-    typer.Option("--config-dir", metavar="FOLDER", help="Read the *.conf files of FOLDER; repeatable."),
-]
-DataFolder = Annotated[Path | None, typer.Option("--data-dir", metavar="FOLDER", help="The service's own data.")]
 
 
 @app.command()

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
 import typer
+
+from glancetui.cli.configured import DataFolder, Files, Folders, commands
 
 if TYPE_CHECKING:
     from glancetui.config.settings import DatabaseSettings
     from glancetui.registry.sql.database import Database
 
-app = typer.Typer(
-    help="Look after the service's database.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-
-Files = Annotated[
-    list[Path] | None, typer.Option("--config-file", metavar="FILE", help="Read FILE; repeatable, later ones win.")
-]
-Folders = Annotated[
-    list[Path] | None,
-    typer.Option("--config-dir", metavar="FOLDER", help="Read the *.conf files of FOLDER; repeatable."),
-]
-DataFolder = Annotated[Path | None, typer.Option("--data-dir", metavar="FOLDER", help="The service's own data.")]
+app = commands("Look after the service's database.")
 
 
+class Planned(Protocol):
+    """What a command would do to the database, or has done."""
+
+    @property
+    def statements(self) -> tuple[str, ...]: ...
+
+
+P = TypeVar("P", bound=Planned)
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")]
 Force = Annotated[bool, typer.Option("--force", help="Also where somebody may still be writing.")]
 
@@ -111,18 +108,16 @@ def adopt(
         adoption = adopting.plan(db)
     for image in adoption.in_flight:
         sys.stderr.write(f"glancetui: warning: image {image}: not finished by Glance.\n")
-    if dry_run:
-        show(adoption.statements)
-    if not force:
-        adopting.refuse_recent(adoption)
-    if dry_run:
-        return
-    database = schema.open_database(wanted, create=False)
-    try:
-        adoption = adopting.adopt(database, force=force)
-    finally:
-        database.close()
-    sys.stdout.write(f"Adopted: {len(adoption.statements)} statements. `glancetui serve` can start.\n")
+    done = carried_out(
+        wanted,
+        adoption,
+        adopting.refuse_recent,
+        lambda database: adopting.adopt(database, force=force),
+        dry_run=dry_run,
+        force=force,
+    )
+    if done is not None:
+        sys.stdout.write(f"Adopted: {len(done.statements)} statements. `glancetui serve` can start.\n")
 
 
 @app.command()
@@ -144,19 +139,18 @@ def release(
         sys.stderr.write(
             f"glancetui: warning: the ids of {released.tombstones} purged images go too; Glance may use them again.\n"
         )
-    if dry_run:
-        show(released.statements)
-    if not force:
-        releasing.refuse_undone(released)
-    if dry_run:
+    done = carried_out(
+        wanted,
+        released,
+        releasing.refuse_undone,
+        lambda database: releasing.release(database, force=force),
+        dry_run=dry_run,
+        force=force,
+    )
+    if done is None:
         return
-    database = schema.open_database(wanted, create=False)
-    try:
-        released = releasing.release(database, force=force)
-    finally:
-        database.close()
     schema.hand_back(wanted)
-    sys.stdout.write(f"Released: {len(released.statements)} statements. Glance can start.\n")
+    sys.stdout.write(f"Released: {len(done.statements)} statements. Glance can start.\n")
 
 
 @app.command()
@@ -188,6 +182,28 @@ def purge(
         database.close()
     what = ", ".join(f"{count} of {table}" for table, count in counts.items())
     sys.stdout.write(f"{'Would remove' if dry_run else 'Removed'} rows: {what}.\n")
+
+
+def carried_out(
+    wanted: DatabaseSettings,
+    planned: P,
+    refuse: Callable[[P], None],
+    act: Callable[[Database], P],
+    *,
+    dry_run: bool,
+    force: bool,
+) -> P | None:
+    """What was done, or None after a dry run, which prints `planned`. Both fail where `refuse` does, unless forced."""
+    from glancetui.registry.sql import schema
+
+    if dry_run:
+        show(planned.statements)
+    if not force:
+        refuse(planned)
+    if dry_run:
+        return None
+    with closing(schema.open_database(wanted, create=False)) as database:
+        return act(database)
 
 
 def show(statements: tuple[str, ...]) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glancetui.cli.db import DataFolder, Files, Folders, app, settings
+from glancetui.cli.configured import DataFolder, Files, Folders
+from glancetui.cli.db import app, settings
 from glancetui.cli.verbs import UsageError
 
 if TYPE_CHECKING:

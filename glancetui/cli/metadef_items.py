@@ -51,6 +51,11 @@ def item_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME")
 
 
+def changed_arguments(parser: argparse.ArgumentParser) -> None:
+    item_arguments(parser)
+    parser.add_argument("--name", dest="new_name", metavar="NAME", help="a new name")
+
+
 def delete_arguments(parser: argparse.ArgumentParser) -> None:
     namespace_argument(parser)
     parser.add_argument("names", metavar="NAME", nargs="+")
@@ -96,20 +101,17 @@ def create_property_arguments(parser: argparse.ArgumentParser) -> None:
 def create_property(context: Context) -> None:
     """Define a property."""
     given = context.arguments
-    document = {"title": given.name, "type": "string", **from_file(given), **words(given), "name": given.name}
-    context.printer.item(metadefs_of(context).add_item(given.namespace, "property", document))
+    create(context, "property", {"title": given.name, "type": "string", **from_file(given), **words(given)})
 
 
 def set_property_arguments(parser: argparse.ArgumentParser) -> None:
-    item_arguments(parser)
-    parser.add_argument("--name", dest="new_name", metavar="NAME", help="a new name")
+    changed_arguments(parser)
     definition_arguments(parser)
 
 
 def set_property(context: Context) -> None:
     """Change a property's definition; what is not named stays."""
-    given = context.arguments
-    change(context, "property", {**from_file(given), **words(given)})
+    change(context, "property", {**from_file(context.arguments), **words(context.arguments)})
 
 
 def words(given: argparse.Namespace) -> dict[str, Any]:
@@ -154,21 +156,17 @@ def create_object_arguments(parser: argparse.ArgumentParser) -> None:
 
 def create_object(context: Context) -> None:
     """Make an object; its properties come out of a file."""
-    given = context.arguments
-    document = {**from_file(given), **object_words(given), "name": given.name}
-    context.printer.item(metadefs_of(context).add_item(given.namespace, "object", document))
+    create(context, "object", {**from_file(context.arguments), **object_words(context.arguments)})
 
 
 def set_object_arguments(parser: argparse.ArgumentParser) -> None:
-    item_arguments(parser)
-    parser.add_argument("--name", dest="new_name", metavar="NAME", help="a new name")
+    changed_arguments(parser)
     object_arguments(parser)
 
 
 def set_object(context: Context) -> None:
     """Change an object; what is not named stays."""
-    given = context.arguments
-    change(context, "object", {**from_file(given), **object_words(given)})
+    change(context, "object", {**from_file(context.arguments), **object_words(context.arguments)})
 
 
 def object_words(given: argparse.Namespace) -> dict[str, Any]:
@@ -227,6 +225,11 @@ def delete_tags(context: Context) -> int:
 def show(context: Context, kind: ItemKind) -> None:
     given = context.arguments
     context.printer.item(metadefs_of(context).item(given.namespace, kind, given.name))
+
+
+def create(context: Context, kind: ItemKind, wanted: dict[str, Any]) -> None:
+    given = context.arguments
+    context.printer.item(metadefs_of(context).add_item(given.namespace, kind, {**wanted, "name": given.name}))
 
 
 def change(context: Context, kind: ItemKind, wanted: dict[str, Any]) -> None:
