@@ -14,6 +14,7 @@ from glancetui.cache.cache import HITS_AGAIN, Cache
 from glancetui.cache.filling import Useless, digest_of, file_pieces
 from glancetui.config.settings import CacheSettings
 from glancetui.errors import GlancetuiError
+from glancetui.images.rounds import attempt
 from glancetui.model import Image, ImageStatus
 
 log = logging.getLogger(__name__)
@@ -82,12 +83,7 @@ class Keeper:
             self._do("count of hits", self._cache.write_hits)
 
     def _do(self, name: str, piece: Callable[[], object]) -> None:
-        try:
-            piece()
-        except GlancetuiError as error:
-            log.warning("The image cache could not do its %s; it is tried again: %s", name, error)
-        except Exception:  # the loop's edge: whatever went wrong, the next round tries again
-            log.exception("The image cache failed in its %s; it is tried again.", name)
+        attempt(log, "The image cache", name, piece)
 
     def _clear_up(self) -> None:
         gone = self._cache.folder.remove_abandoned()

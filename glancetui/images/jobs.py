@@ -145,9 +145,14 @@ class JobRunner:
         """There may be something to do."""
         self._woken.set()
 
-    def run_now(self, job: Job, secret: str | None = None) -> None:
-        """A job that was begun under this worker's name. It may be one more than there are slots."""
-        self._start(Running(job, secret))
+    def take_up(self, job: Job, secret: str | None = None) -> Job:
+        """Begins a new job that is under this worker's name, though it be one more than there are slots; others wait
+        until a worker has room."""
+        if job.owner == self.owner:
+            self._start(Running(job, secret))
+        else:
+            self.wake()
+        return job
 
     def close_claims(self) -> None:
         """No job is begun any more; those that run get their time."""

@@ -78,11 +78,7 @@ class Locations:
             lambda seen: self._registry.begin_import(seen, new, actor_of(caller)),
             lambda: self._ready(caller, image_id, url),
         )
-        if job.owner == self._runner.owner:
-            self._runner.run_now(job)
-        else:
-            self._runner.wake()
-        return job
+        return self._runner.take_up(job)
 
     def _ready(self, caller: Caller, image_id: str, url: str) -> Image:
         image = self._images.visible(caller, image_id)

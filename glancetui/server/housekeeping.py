@@ -9,11 +9,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from glancetui.errors import GlancetuiError
 from glancetui.images.importing.staging import Staging
 from glancetui.images.outbox import Outbox
 from glancetui.images.patrol import Patrol
 from glancetui.images.recovery import LEASE_NAME, Recovery
+from glancetui.images.rounds import attempt
 from glancetui.registry.interface import Registry
 
 log = logging.getLogger(__name__)
@@ -78,12 +78,7 @@ class Housekeeping:
         self._do("giving back of leases", self._give_back)
 
     def _do(self, name: str, piece: Callable[[], None]) -> None:
-        try:
-            piece()
-        except GlancetuiError as error:
-            log.warning("Housekeeping could not do its %s; it is tried again: %s", name, error)
-        except Exception:  # the loop's edge: whatever went wrong, the next round tries again
-            log.exception("Housekeeping failed in %s; it is tried again.", name)
+        attempt(log, "Housekeeping", name, piece)
 
     def _recover(self) -> None:
         recovered = self._recovery.run_once()

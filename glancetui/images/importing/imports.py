@@ -109,7 +109,7 @@ class Imports:
             return image
 
         _, job = begun(image, begin, again)
-        return self._run(job, token)
+        return self._runner.take_up(job, token)
 
     def _ready(self, caller: Caller, image_id: str, request: ImportRequest) -> Image:
         image = self._images.visible(caller, image_id)
@@ -141,7 +141,7 @@ class Imports:
         )
         seen = Seen(image_id=image.id, revision=image.revision, updated_at=image.updated_at)
         allowance = self._images.quotas.allowance(image.owner)
-        return self._run(self._registry.begin_import(seen, new, actor_of(caller), allowance), None)
+        return self._runner.take_up(self._registry.begin_import(seen, new, actor_of(caller), allowance))
 
     def delete(self, caller: Caller, image_id: str, condition: Condition = anyway) -> str | None:
         """Deletes the image, and its staged data with it. Raises as `Images.delete`.
@@ -162,13 +162,6 @@ class Imports:
             return error.host
         self._staging.remove(image_id)
         return None
-
-    def _run(self, job: Job, token: str | None) -> Job:
-        if job.owner == self._runner.owner:
-            self._runner.run_now(job, token)
-        else:
-            self._runner.wake()
-        return job
 
     def _new_job(
         self,

@@ -15,7 +15,7 @@ from glancetui.server import wire
 from glancetui.server.bridge import in_asking_thread, in_slow_thread, in_thread
 from glancetui.server.elsewhere import pass_on
 from glancetui.server.json_body import json_body, json_object, no_body
-from glancetui.server.listing import read_listing
+from glancetui.server.listing import Listing, read_listing
 from glancetui.server.routes.answers import json_answer, nothing
 from glancetui.server.routes.conditions import if_match
 from glancetui.server.routing import Route, caller_of, service_of
@@ -43,18 +43,23 @@ def view_for(request: Request, caller: Caller) -> wire.View:
     )
 
 
+def listing_of(request: Request, caller: Caller) -> Listing:
+    """The images that the query string asks for, within this service's bounds. Raises BadRequest."""
+    settings = service_of(request).settings
+    return read_listing(
+        request.scope["query_string"],
+        viewer_of(caller),
+        default_limit=settings.images.limit_param_default,
+        max_limit=settings.images.api_limit_max,
+        max_filters=settings.server.max_filters,
+    )
+
+
 async def list_images(request: Request) -> Response:
     """GET /v2/images"""
     await no_body(request)
     service, caller = service_of(request), caller_of(request)
-    options = service.settings.images
-    listing = read_listing(
-        request.scope["query_string"],
-        viewer_of(caller),
-        default_limit=options.limit_param_default,
-        max_limit=options.api_limit_max,
-        max_filters=service.settings.server.max_filters,
-    )
+    listing = listing_of(request, caller)
     view = view_for(request, caller)
 
     def answer() -> bytes:

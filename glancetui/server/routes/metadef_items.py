@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from glancetui.metadefs.rules import Definitions
 from glancetui.model import Caller
-from glancetui.registry.metadefs import ItemKind
+from glancetui.registry.metadefs import ItemKind, ItemQuery, MetadefTag
 from glancetui.server import wire_metadefs
 from glancetui.server.bridge import in_thread
 from glancetui.server.json_body import json_object, no_body
-from glancetui.server.metadef_listing import ItemListing, read_items
+from glancetui.server.metadef_listing import read_items
 from glancetui.server.routes.answers import json_answer, nothing
 from glancetui.server.routes.metadef_namespaces import ONE, PATH, name_of
 from glancetui.server.routing import Handler, Route, caller_of, service_of
 
+Item = TypeVar("Item")
 _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})  # as oslo reads a boolean out of a header
 
 
@@ -28,11 +29,26 @@ async def _answer(request: Request, work: Callable[[Definitions, Caller], bytes]
     return json_answer(request, await in_thread(request, lambda: work(service.metadefs, caller)), status=status)
 
 
-def _listing(request: Request, kind: str, **defaults: Any) -> ItemListing:
+async def _list(
+    request: Request,
+    kind: str,
+    find: Callable[[Definitions, Caller, ItemQuery], Sequence[Item]],
+    written: Callable[[str, Sequence[Item], str | None], bytes],
+    **defaults: Any,
+) -> Response:
+    """One page of what `find` has; `written` takes its namespace, it and the link to the next."""
+    await no_body(request)
     namespace = name_of(request)
-    path = f"{PATH}/{namespace}/{kind}"
     most = service_of(request).settings.server.max_filters
-    return read_items(path, namespace, request.scope["query_string"], max_filters=most, **defaults)
+    listing = read_items(
+        f"{PATH}/{namespace}/{kind}", namespace, request.scope["query_string"], max_filters=most, **defaults
+    )
+
+    def work(rules: Definitions, caller: Caller) -> bytes:
+        found = find(rules, caller, listing.query)
+        return written(namespace, found, listing.following(found))
+
+    return await _answer(request, work)
 
 
 def _names(request: Request) -> tuple[str, str]:
@@ -48,14 +64,7 @@ async def _document(request: Request) -> dict[str, object]:
 
 async def list_properties(request: Request) -> Response:
     """GET …/properties"""
-    await no_body(request)
-    listing = _listing(request, "properties")
-
-    def work(rules: Definitions, caller: Caller) -> bytes:
-        found = rules.properties(caller, listing.query)
-        return wire_metadefs.properties_json(listing.query.namespace, found, listing.following(found))
-
-    return await _answer(request, work)
+    return await _list(request, "properties", Definitions.properties, wire_metadefs.properties_json)
 
 
 async def add_property(request: Request) -> Response:
@@ -97,14 +106,7 @@ async def change_property(request: Request) -> Response:
 
 async def list_objects(request: Request) -> Response:
     """GET …/objects"""
-    await no_body(request)
-    listing = _listing(request, "objects", least=1)
-
-    def work(rules: Definitions, caller: Caller) -> bytes:
-        found = rules.objects(caller, listing.query)
-        return wire_metadefs.objects_json(listing.query.namespace, found, listing.following(found))
-
-    return await _answer(request, work)
+    return await _list(request, "objects", Definitions.objects, wire_metadefs.objects_json, least=1)
 
 
 async def add_object(request: Request) -> Response:
@@ -144,14 +146,11 @@ async def change_object(request: Request) -> Response:
 
 async def list_tags(request: Request) -> Response:
     """GET …/tags"""
-    await no_body(request)
-    listing = _listing(request, "tags", key="created_at", direction="desc")
 
-    def work(rules: Definitions, caller: Caller) -> bytes:
-        found = rules.tags(caller, listing.query)
-        return wire_metadefs.tags_json(found, listing.following(found))
+    def written(_: str, found: Sequence[MetadefTag], following: str | None) -> bytes:
+        return wire_metadefs.tags_json(found, following)
 
-    return await _answer(request, work)
+    return await _list(request, "tags", Definitions.tags, written, key="created_at", direction="desc")
 
 
 async def add_tags(request: Request) -> Response:
