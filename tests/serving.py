@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 START_SECONDS = 30.0
 STOP_SECONDS = 40.0
@@ -52,24 +53,23 @@ class Server:
         self.process.wait(10)
 
 
+class Options(TypedDict, total=False):
+    """Of `start_server`."""
+
+    auth: str | None
+    workers: int
+    config: str
+    listen: Sequence[str]
+    arguments: Sequence[str]
+    environment: Mapping[str, str] | None
+    data_dir: Path | None
+
+
 @contextmanager
-def running_server(
-    tmp_path: Path,
-    *,
-    auth: str | None = "none",
-    workers: int = 1,
-    config: str = "",
-    listen: Sequence[str] = ("127.0.0.1:0",),
-    arguments: Sequence[str] = (),
-    environment: Mapping[str, str] | None = None,
-    data_dir: Path | None = None,
-) -> Iterator[Server]:
+def running_server(tmp_path: Path, **options: Unpack[Options]) -> Iterator[Server]:
     """Serves with data in `tmp_path/data`; `config` is the text of a configuration file. A second call with the same
     folder goes on with its data. On failure the log is printed."""
-    server = start_server(
-        tmp_path, auth=auth, workers=workers, config=config, listen=listen, arguments=arguments,
-        environment=environment, data_dir=data_dir,
-    )  # fmt: skip
+    server = start_server(tmp_path, **options)
     try:
         yield server
     except BaseException:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 START_SECONDS = 90.0
@@ -65,11 +66,7 @@ def _start(module: str, folder: Path) -> None:
     with log.open("wb") as output:
         words = [sys.executable, "-m", f"tests.backends.{module}", str(folder)]
         keeper = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
-    deadline = time.monotonic() + START_SECONDS
-    while not (folder / "ready").exists():
-        if keeper.poll() is not None or time.monotonic() > deadline:
-            raise CannotStart(log.read_text(errors="replace")[-2000:])
-        time.sleep(0.05)  # the pause of a poll with a deadline
+    wait_for(keeper, (folder / "ready").exists, log)
 
 
 def keep(folder: Path, running: Callable[[Path], AbstractContextManager[object]]) -> None:
@@ -82,6 +79,41 @@ def keep(folder: Path, running: Callable[[Path], AbstractContextManager[object]]
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def prepare(words: Sequence[str], cwd: str | None = None) -> None:
+    """Run what makes a server's data. Raises CannotStart."""
+    made = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise CannotStart(made.stderr[-2000:])
+
+
+@contextmanager
+def serving(
+    words: Sequence[str],
+    log: Path,
+    ask: Callable[[], object],
+    refused: type[Exception],
+    *,
+    cwd: str | None = None,
+    end: signal.Signals = signal.SIGTERM,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A server, as soon as it does not answer `ask` with `refused` any more. Raises CannotStart."""
+
+    def answers() -> bool:
+        try:
+            ask()
+        except refused:
+            return False
+        return True
+
+    with log.open("ab") as output:
+        process = subprocess.Popen(words, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    try:
+        wait_for(process, answers, log)
+        yield process
+    finally:
+        stop(process, end)
+
+
 def wait_for(process: subprocess.Popen[bytes], answers: Callable[[], bool], log: Path) -> None:
     """Raises CannotStart."""
     deadline = time.monotonic() + START_SECONDS
@@ -91,9 +123,9 @@ def wait_for(process: subprocess.Popen[bytes], answers: Callable[[], bool], log:
         time.sleep(0.05)  # the pause of a poll with a deadline
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes], end: signal.Signals = signal.SIGTERM) -> None:
     """A server that does not end by itself is killed."""
-    process.terminate()
+    process.send_signal(end)
     try:
         process.wait(20)
     except subprocess.TimeoutExpired:

@@ -51,28 +51,12 @@ def running(folder: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
         words = [program("mariadb-install-db"), "--no-defaults", f"--datadir={folder / 'data'}", *as_user]
         words += [f"--tmpdir={temporary}"]
         words += ["--auth-root-authentication-method=normal", "--skip-test-db"]
-        made = subprocess.run(words, capture_output=True, text=True, check=False)
-        if made.returncode:
-            raise keeper.CannotStart(made.stderr[-2000:])
+        keeper.prepare(words)
     words = [program("mariadbd"), "--no-defaults", f"--datadir={folder / 'data'}", f"--socket={folder / 'socket'}"]
     words += [f"--tmpdir={temporary}", "--skip-networking", "--max-connections=300", *as_user, *_FAST, *options]
-    with log.open("ab") as output:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    try:
-        keeper.wait_for(process, lambda: _answers(folder), log)
-        grant = f"GRANT ALL ON *.* TO {USER}@localhost IDENTIFIED BY '{PASSWORD}'"
-        execute(folder, grant)
+    with keeper.serving(words, log, lambda: execute(folder, "SELECT 1"), pymysql.MySQLError) as process:
+        execute(folder, f"GRANT ALL ON *.* TO {USER}@localhost IDENTIFIED BY '{PASSWORD}'")
         yield process
-    finally:
-        keeper.stop(process)
-
-
-def _answers(folder: Path) -> bool:
-    try:
-        execute(folder, "SELECT 1")
-    except pymysql.MySQLError:
-        return False
-    return True
 
 
 def execute(folder: Path, statement: str) -> None:

@@ -58,29 +58,14 @@ def running(folder: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
         shutil.chown(folder, as_user[1].split("=")[1])
     if not (folder / "data").exists():
         words = [program("initdb"), "-D", str(folder / "data"), "-U", USER, "-A", "trust", "-E", "UTF8", "-N"]
-        made = subprocess.run(
-            [*as_user, *words, "--locale=C.UTF-8"], cwd="/", capture_output=True, text=True, check=False
-        )
-        if made.returncode:
-            raise keeper.CannotStart(made.stderr[-2000:])
+        keeper.prepare([*as_user, *words, "--locale=C.UTF-8"], cwd="/")
     settings = [*_FAST, "listen_addresses=", f"unix_socket_directories={folder}", *options]
     words = [program("postgres"), "-D", str(folder / "data"), *(f"--{setting}" for setting in settings)]
-    with log.open("ab") as output:
-        process = subprocess.Popen([*as_user, *words], cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    try:
-        keeper.wait_for(process, lambda: _answers(folder), log)
+    fast = signal.SIGINT  # clients are told to go
+    with keeper.serving(
+        [*as_user, *words], log, lambda: execute(folder, "SELECT 1"), psycopg.OperationalError, cwd="/", end=fast
+    ) as process:
         yield process
-    finally:
-        process.send_signal(signal.SIGINT)  # the fast way: clients are told to go
-        keeper.stop(process)
-
-
-def _answers(folder: Path) -> bool:
-    try:
-        execute(folder, "SELECT 1")
-    except psycopg.OperationalError:
-        return False
-    return True
 
 
 def execute(folder: Path, *statements: str, database: str = "postgres") -> Sequence[tuple[object, ...]]:

@@ -15,7 +15,7 @@ from tests.backends.web import Web, held_back, web_server
 from tests.images.data_path import noise
 from tests.images.waiting import until
 from tests.server.api import Answer, Api
-from tests.serving import Server, running_server
+from tests.serving import Server, running_server, two_stores
 
 DATA = noise(300_000)
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -24,22 +24,12 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 LONG_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}")
 
 
-def config(port: int, folder: Path, more: str = "") -> str:
+def config(port: int, folder: Path) -> str:
     return f"""\
-[DEFAULT]
-enabled_backends = fast:file, slow:file
+{two_stores(folder, port)}[DEFAULT]
 enabled_import_methods = [glance-direct,web-download,glance-download,copy-image]
-{more}
-[glance_store]
-default_backend = fast
 [fast]
-filesystem_store_datadir = {folder}/fast
 store_description = quick
-[slow]
-filesystem_store_datadir = {folder}/slow
-[import_filtering_opts]
-allowed_hosts = [127.0.0.1]
-allowed_ports = {port}
 [glancetui]
 trusted_peers = 127.0.0.1
 """

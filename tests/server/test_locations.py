@@ -23,7 +23,7 @@ from tests.server.api import Answer, Api
 from tests.server.contract import Case
 from tests.server.states import image_in
 from tests.server.test_routes_refusals import everything, refusal_id
-from tests.serving import Server, running_server
+from tests.serving import Server, running_server, two_stores
 
 DATA = noise(300_000)
 SHA512 = hashlib.sha512(DATA).hexdigest()
@@ -35,25 +35,18 @@ FORMATS = {"disk_format": "raw", "container_format": "bare"}
 
 def config(port: int, folder: Path, more: str = "") -> str:
     return f"""\
-[DEFAULT]
+{two_stores(folder, port)}[DEFAULT]
 enabled_backends = fast:file, web:http, slow:file
 show_multiple_locations = true
 show_image_direct_url = true
 image_location_quota = 3
 http_retries = 2
 {more}
-[glance_store]
-default_backend = fast
 [fast]
-filesystem_store_datadir = {folder}/fast
 store_description = quick
 weight = 5
 [slow]
-filesystem_store_datadir = {folder}/slow
 weight = 50
-[import_filtering_opts]
-allowed_hosts = [127.0.0.1]
-allowed_ports = {port}
 [glancetui]
 trusted_peers = 127.0.0.1
 """
