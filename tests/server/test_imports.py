@@ -6,16 +6,16 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.backends.web import Web, held_back, web_server
+from tests.backends.web import held_back, web_server
 from tests.images.data_path import noise
 from tests.images.waiting import until
 from tests.server.api import Answer, Api
-from tests.serving import Server, running_server, two_stores
+from tests.server.two_stores import TwoStores
+from tests.serving import running_server, two_stores
 
 DATA = noise(300_000)
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -35,13 +35,7 @@ trusted_peers = 127.0.0.1
 """
 
 
-@dataclass
-class Place:
-    api: Api
-    web: Web
-    server: Server
-    folder: Path
-
+class Place(TwoStores):
     def stage(self, image_id: str, data: bytes = DATA, caller: str = "owner") -> Answer:
         return self.api.call("PUT", f"/v2/images/{image_id}/stage", data, caller=caller, headers=OCTETS)
 
@@ -59,9 +53,6 @@ class Place:
         shown = self.api.show(image_id)
         assert isinstance(shown, dict)
         return shown
-
-    def files_of(self, image_id: str) -> list[str]:
-        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob(f"*{image_id}*"))
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,12 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.backends.web import Web, cut_after, held_back, web_server
+from tests.backends.web import cut_after, held_back, web_server
 from tests.images.data_path import noise
 from tests.images.waiting import until
 from tests.server import contract
@@ -23,7 +22,8 @@ from tests.server.api import Answer, Api
 from tests.server.contract import Case
 from tests.server.states import image_in
 from tests.server.test_routes_refusals import everything, refusal_id
-from tests.serving import Server, running_server, two_stores
+from tests.server.two_stores import TwoStores
+from tests.serving import running_server, two_stores
 
 DATA = noise(300_000)
 SHA512 = hashlib.sha512(DATA).hexdigest()
@@ -52,13 +52,7 @@ trusted_peers = 127.0.0.1
 """
 
 
-@dataclass
-class Place:
-    api: Api
-    web: Web
-    server: Server
-    folder: Path
-
+class Place(TwoStores):
     def add(self, image_id: str, body: object, caller: str = "owner") -> Answer:
         return self.api.call("POST", f"/v2/images/{image_id}/locations", body, caller=caller)
 
@@ -88,9 +82,6 @@ class Place:
     def rows(self, query: str) -> list[Any]:
         with closing(sqlite3.connect(self.server.data_dir / "glance.sqlite")) as database:
             return database.execute(query).fetchall()
-
-    def files_of(self, image_id: str) -> list[str]:
-        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob(f"*{image_id}*"))
 
 
 @contextmanager
