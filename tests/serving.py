@@ -63,12 +63,13 @@ def running_server(
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     data_dir: Path | None = None,
+    inside: Sequence[str] = (),
 ) -> Iterator[Server]:
     """Serves with data in `tmp_path/data`; `config` is the text of a configuration file. A second call with the same
-    folder goes on with its data. On failure the log is printed."""
+    folder goes on with its data. `inside` is a command that becomes the service. On failure the log is printed."""
     server = start_server(
         tmp_path, auth=auth, workers=workers, config=config, listen=listen, arguments=arguments,
-        environment=environment, data_dir=data_dir,
+        environment=environment, data_dir=data_dir, inside=inside,
     )  # fmt: skip
     try:
         yield server
@@ -130,9 +131,20 @@ def start_server(
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     data_dir: Path | None = None,
+    inside: Sequence[str] = (),
 ) -> Server:
     data_dir = data_dir or tmp_path / "data"
-    command = [sys.executable, "-m", "glancetui", "serve", "--data-dir", str(data_dir), "--workers", str(workers)]
+    command = [
+        *inside,
+        sys.executable,
+        "-m",
+        "glancetui",
+        "serve",
+        "--data-dir",
+        str(data_dir),
+        "--workers",
+        str(workers),
+    ]
     for address in listen:
         command += ["--listen", address]
     if auth is not None:
