@@ -67,9 +67,16 @@ class Api:
             sent["Content-Type"] = "application/json"
         return self._exchange(method, path, payload, sent)
 
-    def send(self, method: str, path: str, body: bytes | Iterator[bytes], headers: dict[str, str]) -> Answer:
-        """The owner's data, as they are; an iterator's as chunks. An answer may come before they are all sent."""
-        identity = {"X-Identity-Status": "Confirmed", "X-User-Id": "u-owner", **CALLERS["owner"]}
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterator[bytes],
+        headers: dict[str, str],
+        caller: str = "owner",
+    ) -> Answer:
+        """Data as they are; an iterator's as chunks. An answer may come before they are all sent."""
+        identity = {"X-Identity-Status": "Confirmed", "X-User-Id": "u-" + caller, **CALLERS[caller]}
         return self._exchange(method, path, body, identity | headers)
 
     def _exchange(self, method: str, path: str, payload: Any, headers: dict[str, str]) -> Answer:

@@ -1,13 +1,14 @@
 """Every call in every state, with owners that die anywhere: no image stays saving, uploading or importing, and no byte
 stays that nobody knows of.
 
-Of a process that dies, whatever it would do next does not happen, and a fresh one with another name takes its place. One
-that is merely late has its lease run out at any of its steps: a healthy worker undoes or does its work, and it goes on.
-`make test-long` has many more lives, and longer ones.
+Of a process that dies, whatever it would do next does not happen, and a fresh one with another name takes its place.
+One that is merely late has its lease run out at any of its steps: a healthy worker undoes or does its work, and it goes
+on. `make test-long` has many more lives, and longer ones.
 """
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
 from collections import Counter
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,7 +30,7 @@ from glancetui.images.outbox import now
 from glancetui.images.patch import Operation
 from glancetui.images.recovery import Recovery
 from glancetui.images.worker import this_worker
-from glancetui.model import ImageStatus
+from glancetui.model import Caller, ImageStatus
 from glancetui.registry.jobs import Job
 from tests.backends.web import Web, cut_after, web_server
 from tests.images.data_path import ADMIN, NODE, OWNER, Body, dead, noise
@@ -45,10 +46,9 @@ READS = frozenset({
     "knows_object", "expired_intents", "intents_of", "stuck_images", "stranded_imports", "page", "members", "member",
 })  # fmt: skip
 
-#: In about half of the calls something befalls the process that does it: at which of its steps, and what.
-fates = st.one_of(
-    st.none(), st.tuples(st.integers(1, 8), st.sampled_from(["dies before it", "dies after it", "is overtaken"]))
-)
+#: What befalls the process that does a call, and at which of its steps. Few calls have many.
+WHAT = ("dies before it", "dies after it", "is overtaken")
+fates = st.sampled_from([None, None, *itertools.product((1, 1, 2, 2, 3, 4, 5, 6), WHAT)])
 
 
 class Died(BaseException):
@@ -91,7 +91,7 @@ class Mortal:
 
 
 class Life(RuleBasedStateMachine):
-    tally: Counter[str] = Counter()  # of the test's own subclass
+    tally: ClassVar[Counter[str]]  # of the test's own subclass
     images = Bundle("images")
 
     @initialize(target=images)
@@ -168,14 +168,15 @@ class Life(RuleBasedStateMachine):
         path=st.sampled_from(["/good", "/cut", "/none"]),
         every=st.booleans(),
         must=st.booleans(),
+        at_once=st.booleans(),
         fate=fates,
     )
-    def download(self, image: str, path: str, every: bool, must: bool, fate: Any) -> None:
+    def download(self, image: str, path: str, every: bool, must: bool, at_once: bool, fate: Any) -> None:
         body = {"method": {"name": "web-download", "uri": self.web.url(path)}, "all_stores": every}
-        self.attempt(lambda: self.process.imports.begin(OWNER, image, {**body, "all_stores_must_succeed": must}), fate)
+        self.begin_import(image, {**body, "all_stores_must_succeed": must}, at_once, fate)
 
-    @rule(image=images, path=st.sampled_from(["/good", "/cut", "/none"]), fate=fates)
-    def download_from_glance(self, image: str, path: str, fate: Any) -> None:
+    @rule(image=images, path=st.sampled_from(["/good", "/cut", "/none"]), at_once=st.booleans(), fate=fates)
+    def download_from_glance(self, image: str, path: str, at_once: bool, fate: Any) -> None:
         """Another region, which has the image's description and, perhaps, its data."""
         remote = f"{len(self.web.paths):08x}-0000-4000-8000-000000000000"
         self.web.paths[f"/v2/images/{remote}"] = b'{"status":"active","disk_format":"raw","container_format":"bare"}'
@@ -183,12 +184,8 @@ class Life(RuleBasedStateMachine):
             self.web.paths[f"/v2/images/{remote}/file"] = self.web.paths[path]
         method = {"name": "glance-download", "glance_region": "r", "glance_image_id": remote}
         self.process.runner._closing = False  # others cannot take it, so it needs room here
-        self.attempt(
-            lambda: self.process.imports.begin(
-                OWNER, image, {"method": method}, token="token", endpoint_of=lambda *_: self.web.url("")
-            ),
-            fate,
-        )
+        endpoint = {"token": "token", "endpoint_of": lambda *_: self.web.url("")}
+        self.begin_import(image, {"method": method}, at_once, fate, **endpoint)
         self.process.runner._closing = True
 
     @rule(path=st.sampled_from(["/good", "/cut", "/none"]), fate=fates)
@@ -199,27 +196,38 @@ class Life(RuleBasedStateMachine):
         attributes = {"id": image_id, "name": "x", "disk_format": "raw", "container_format": "bare"}
         self.attempt(lambda: self.process.imports.begin_task(ADMIN, attributes, self.web.url(path), {}), fate)
 
-    @rule(image=images, every=st.booleans(), must=st.booleans(), fate=fates)
-    def import_staged(self, image: str, every: bool, must: bool, fate: Any) -> None:
+    @rule(image=images, every=st.booleans(), must=st.booleans(), at_once=st.booleans(), fate=fates)
+    def import_staged(self, image: str, every: bool, must: bool, at_once: bool, fate: Any) -> None:
         body = {"method": {"name": "glance-direct"}, "all_stores": every, "all_stores_must_succeed": must}
-        self.attempt(lambda: self.process.imports.begin(OWNER, image, body), fate)
+        self.begin_import(image, body, at_once, fate)
 
-    @rule(image=images, must=st.booleans(), fate=fates)
-    def copy(self, image: str, must: bool, fate: Any) -> None:
+    @rule(image=images, must=st.booleans(), at_once=st.booleans(), fate=fates)
+    def copy(self, image: str, must: bool, at_once: bool, fate: Any) -> None:
         body = {"method": {"name": "copy-image"}, "all_stores": True, "all_stores_must_succeed": must}
-        self.attempt(lambda: self.process.imports.begin(ADMIN, image, body), fate)
+        self.begin_import(image, body, at_once, fate, ADMIN)
 
     @rule(fate=fates)
     def work(self, fate: Any) -> None:
         """One job, as far as the process lives."""
+        self.attempt(self.do_one_job, fate)
 
-        def do() -> None:
-            runner = self.process.runner
-            job = self.mortal.claim_job(runner.owner, runner._site, 60, later())
-            if job is not None:
-                self.process.work.run(Running(job, "token"))
+    def do_one_job(self) -> None:
+        runner = self.process.runner
+        job = self.mortal.claim_job(runner.owner, runner._site, 60, later())
+        if job is not None:
+            self.process.work.run(Running(job, "token"))
 
-        self.attempt(do, fate)
+    def begin_import(
+        self, image: str, body: Any, at_once: bool, fate: Any, caller: Caller = OWNER, **more: Any
+    ) -> None:
+        """Its work is done at once, in the same process, or left to a later step."""
+
+        def act() -> None:
+            self.process.imports.begin(caller, image, body, **more)
+            if at_once:
+                self.do_one_job()
+
+        self.attempt(act, fate)
 
     @rule(store=st.sampled_from(["s0", "s1"]))
     def store_comes_or_goes(self, store: str) -> None:
@@ -333,9 +341,9 @@ def test_no_life_leaves_an_image_stuck_or_a_byte_that_nobody_knows(
     record_property: Callable[[str, object], None],
 ) -> None:
     class Counted(Life):
-        tally: Counter[str] = Counter()
+        tally: ClassVar[Counter[str]] = Counter()
 
-    examples, length = (3000, 50) if is_long() else (30, 25)
+    examples, length = (3000, 50) if is_long() else (40, 25)
     settings_ = settings(
         max_examples=examples, stateful_step_count=length, deadline=None, suppress_health_check=list(HealthCheck)
     )
