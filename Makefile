@@ -1,5 +1,5 @@
-# make run | test | test-long | lint | bench | bench-databases | docs | lock | clean.  All set-up happens by itself: Python >= 3.11, make and a network suffice.
-.PHONY: run test test-long lint types floors bench bench-databases docs lock clean tools
+# make run | test | test-long | lint | bench | bench-databases | bench-imports | docs | lock | clean.  All set-up happens by itself: Python >= 3.11, make and a network suffice.
+.PHONY: run test test-long lint types floors bench bench-databases bench-imports docs lock clean tools
 SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -34,6 +34,10 @@ bench: $(VENV)/dev.done
 bench-databases: $(VENV)/dev.done
 	@sh tests/backends/install
 	$(BIN)/python -m benchmarks.databases $(BENCH_ARGS)
+
+bench-imports: $(VENV)/dev.done
+	@sh tests/backends/install
+	$(BIN)/python -m benchmarks.imports $(BENCH_ARGS)
 
 docs: $(VENV)/dev.done
 	$(BIN)/glancetui config docs > docs/configuration.md

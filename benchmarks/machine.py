@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -60,10 +60,15 @@ def resident_bytes(root: int) -> int:
     return sum(rss_of(pid) for pid, _ in tree(root))
 
 
-def rss_of(pid: int) -> int:
+def anonymous_bytes(root: int) -> int:
+    """What the tree holds of its own: memory of files that it maps or reads, the kernel can take back."""
+    return sum(rss_of(pid, "RssAnon") for pid, _ in tree(root))
+
+
+def rss_of(pid: int, kind: str = "VmRSS") -> int:
     try:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(f"{kind}:"):
                 return int(line.split()[1]) * 1024
     except OSError:
         pass  # it ended while we looked
@@ -89,19 +94,19 @@ class Meter:
 
 
 class Peak:
-    """The largest resident memory seen while a `watching` block runs."""
+    """The largest memory seen while a `watching` block runs."""
 
     def __init__(self) -> None:
         self.bytes = 0
 
 
 @contextmanager
-def watching(root: int, interval: float = 0.1) -> Iterator[Peak]:
+def watching(root: int, interval: float = 0.1, of: Callable[[int], int] = resident_bytes) -> Iterator[Peak]:
     peak, stop = Peak(), threading.Event()
 
     def watch() -> None:
         while not stop.wait(interval):
-            peak.bytes = max(peak.bytes, resident_bytes(root))
+            peak.bytes = max(peak.bytes, of(root))
 
     thread = threading.Thread(target=watch)
     thread.start()

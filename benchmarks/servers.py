@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +19,7 @@ class Server(NamedTuple):
     host: str
     port: int
     pid: int  # the root of its process tree
+    headers: Mapping[str, str] = {}  # who asks, where a service wants to know
 
     @property
     def url(self) -> str:
@@ -27,18 +28,27 @@ class Server(NamedTuple):
 
 @contextmanager
 def glancetui(
-    folder: Path, workers: int, connection: str | None = None, *, name: str = "glancetui", role: Sequence[str] = ()
+    folder: Path,
+    workers: int,
+    connection: str | None = None,
+    *,
+    name: str = "glancetui",
+    role: Sequence[str] = (),
+    config: str = "",
 ) -> Iterator[Server]:
-    """Ours, as `glancetui serve --auth none` starts it; on SQLite unless `connection` is the URL of a database."""
+    """Ours, as `glancetui serve --auth none` starts it; on SQLite unless `connection` is the URL of a database.
+    `config`: more of its configuration file."""
     folder.mkdir(parents=True, exist_ok=True)
     port, log = free_port(), folder / "serve.log"
     command = [sys.executable, "-m", "glancetui", "serve", *role, "--auth", "none", "--listen", f"127.0.0.1:{port}"]
     command += ["--workers", str(workers), "--data-dir", str(folder / "data")]
     if connection is not None:
-        config = folder / "database.conf"
-        config.write_text(f"[database]\nconnection = {connection}\n[glancetui]\nupgrade = true\n")
-        config.chmod(0o600)
-        command += ["--config-file", str(config)]
+        config += f"\n[database]\nconnection = {connection}\n[glancetui]\nupgrade = true\n"
+    if config:
+        file = folder / "serve.conf"
+        file.write_text(config)
+        file.chmod(0o600)
+        command += ["--config-file", str(file)]
     with process(command, log) as started:
         wait_until_serving(f"http://127.0.0.1:{port}/healthcheck", started, log)
         yield Server(name, "127.0.0.1", port, started.pid)
