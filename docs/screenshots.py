@@ -1,8 +1,8 @@
 """Takes the pictures in this folder: the real program on a real service with real data.
 
 Run from the repository's root: `python docs/screenshots.py`. Needs `rsvg-convert` for the PNG files, `qemu-img` for
-the disk images that it publishes. Writes images-80x24, images-160x45, publish, definitions and definition-form, each as
-.svg and .png.
+the disk images that it publishes. Writes images-80x24, images-160x45, publish, definitions, definition-form, properties
+and property, each as .svg and .png.
 """
 
 from __future__ import annotations
@@ -30,6 +30,15 @@ from tests.serving import running_server  # noqa: E402
 DOCS = ROOT / "docs"
 CELL = 12.2  # width of a character in Rich's SVG
 
+POSTGRES = [
+    "--property=hw_disk_bus=virtio",
+    "--property=hw_cdrom_bus=ide2",
+    "--property=hw_watchdog_acton=reset",
+    "--property=hw_cpu_max_cores=4",
+    "--property=os_distro=debian",
+    "--property=hw_mem_page_size=large",
+    "--property=rack=b7",
+]
 # name, format, virtual size, flags
 IMAGES = (
     ("debian-12-generic", "qcow2", "2G", ["--public", "--tag=lts", "--property=os_distro=debian"]),
@@ -38,7 +47,7 @@ IMAGES = (
     ("win2025-core", "vmdk", "40G", ["--private", "--min-disk=40", "--min-ram=4096"]),
     ("cirros-0.6-x86_64", "qcow2", "112M", ["--public", "--tag=test"]),
     ("fedora-43-cloud-base", "qcow2", "5G", ["--community"]),
-    ("postgres-appliance-17", "raw", "24M", ["--shared", "--tag=db", "--property=hw_disk_bus=virtio"]),
+    ("postgres-appliance-17", "raw", "24M", ["--shared", "--tag=db", *POSTGRES]),
     ("ci-builder-0817", "raw", "40M", ["--private", "--tag=ci"]),
     ("ci-builder-0818", "raw", "40M", ["--private", "--tag=ci"]),
     ("alpine-3.22-virt", "qcow2", "256M", ["--public", "--tag=test", "--tag=small"]),
@@ -149,6 +158,32 @@ async def definition_form(pilot: Pilot[int]) -> None:
     pilot.app.screen.query_one("#sample").value = "rest"
 
 
+async def properties(pilot: Pilot[int], *keys: str) -> None:
+    """The tab of an image's properties, one of them changed and not sent; then `keys`."""
+    desk = pilot.app.desk
+    rows = desk.images.source
+    at = next(n for n in range(len(rows)) if rows.row(n).name == "postgres-appliance-17")
+    desk.images.table.move(at)
+    await until(lambda: desk.images.table.current.name == "postgres-appliance-17")
+    await pilot.press("enter", "]")
+    await until(lambda: desk.image._book is not None and desk.image.sheet.rows)
+    desk.image.sheet.move_to("hw_disk_bus")
+    await pilot.press("enter")
+    await until(lambda: getattr(pilot.app.screen, "book", None) is not None)
+    await pilot.pause()
+    await pilot.press("up", "enter")
+    await until(lambda: desk.image.given)
+    desk.image.sheet.move_to("hw_watchdog_acton")
+    await pilot.press(*keys)
+
+
+async def property_box(pilot: Pilot[int]) -> None:
+    await properties(pilot)
+    pilot.app.desk.image.sheet.move_to("hw_cdrom_bus")
+    await pilot.press("enter")
+    await until(lambda: getattr(pilot.app.screen, "book", None) is not None)
+
+
 async def main() -> None:
     with tempfile.TemporaryDirectory(prefix="disks-") as scratch:
         folder = Path(scratch)
@@ -163,6 +198,8 @@ async def main() -> None:
                 await picture(server.endpoint, (80, 24), "publish", lambda pilot: form(pilot, ready))
                 await picture(server.endpoint, (120, 40), "definitions", definitions)
                 await picture(server.endpoint, (80, 24), "definition-form", definition_form)
+                await picture(server.endpoint, (100, 30), "properties", properties)
+                await picture(server.endpoint, (80, 24), "property", property_box)
             finally:
                 ready.unlink()
 

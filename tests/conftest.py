@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends.keystone import Keystone, running_keystone
+from tests.backends.peer import PeerUnavailable
 from tests.registry.places import KINDS
 from tests.serving import Server, running_server
 
@@ -19,6 +21,16 @@ def serving(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts services with the options of `running_server`; all of them end with the test."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(running_server(tmp_path, **options))
+
+
+@pytest.fixture(scope="session")
+def keystone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keystone]:
+    """One for all tests of the group `keystone`, since setting one up takes a quarter of a minute."""
+    try:
+        with running_keystone(tmp_path_factory.mktemp("keystone")) as running:
+            yield running
+    except PeerUnavailable as error:
+        pytest.skip(f"Keystone cannot be installed: {error}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

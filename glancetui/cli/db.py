@@ -201,13 +201,19 @@ def opened(files: list[Path] | None, dirs: list[Path] | None, data_dir: Path | N
     """The database that the configuration names; only `create` makes one that is not there."""
     from glancetui.registry.sql import schema
 
-    return schema.open_database(settings(files or [], dirs or [], data_dir), create=create)
+    return schema.open_database(settings(files or [], dirs or [], data_dir, create=create), create=create)
 
 
-def settings(files: list[Path], dirs: list[Path], data_dir: Path | None) -> DatabaseSettings:
+def settings(files: list[Path], dirs: list[Path], data_dir: Path | None, *, create: bool = False) -> DatabaseSettings:
+    """`create` makes the data folder, as `serve` does, where the database is to lie in it."""
+    from glancetui.config.folders import sqlite_file
     from glancetui.config.load import load
 
     loaded = load(files, dirs, {"data_dir": None if data_dir is None else str(data_dir)})
     for warning in loaded.warnings:
         sys.stderr.write(f"glancetui: warning: {warning}\n")
-    return loaded.settings.database
+    database, own = loaded.settings.database, loaded.settings.data_dir
+    file = sqlite_file(database.connection)
+    if create and file is not None and file.parent == own:
+        own.mkdir(parents=True, exist_ok=True, mode=0o750)
+    return database

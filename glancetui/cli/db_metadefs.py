@@ -47,7 +47,7 @@ def load_metadefs(
 
     namespaces = list(files.read(path or files.CATALOGUE))  # all are good, or nothing is written
     how = loading(merge=merge, prefer_new=prefer_new, overwrite=overwrite)
-    with registry(config_file, config_dir, data_dir) as opened:
+    with registry(config_file, config_dir, data_dir, create=not dry_run) as opened:
         changes = [
             (each.fields.name, change)
             for each in namespaces
@@ -67,7 +67,7 @@ def export_metadefs(
     data_dir: DataFolder = None,
 ) -> None:
     """Write each metadata namespace to a file of its own; loading them again gives the same state."""
-    from glancetui.definitions import texts
+    from glancetui.definitions.files import file_name, write
     from glancetui.metadefs import files
     from glancetui.model import Viewer
 
@@ -77,7 +77,7 @@ def export_metadefs(
     with registry(config_file, config_dir, data_dir) as opened:
         for name in all_names(opened, everybody):
             document = files.document_of(opened.metadef_contents(name, everybody))
-            (path / files.file_name(name)).write_text(texts.to_json(document), encoding="utf-8")
+            write(path / file_name(name), document)
             count += 1
     sys.stdout.write(f"{count} namespaces were written to {path}.\n")
 
@@ -106,11 +106,13 @@ def unload_metadefs(
 
 
 @contextmanager
-def registry(files: list[Path] | None, dirs: list[Path] | None, data_dir: Path | None) -> Iterator[SqlRegistry]:
-    """That of the configured database, whose schema must be current."""
+def registry(
+    files: list[Path] | None, dirs: list[Path] | None, data_dir: Path | None, *, create: bool = False
+) -> Iterator[SqlRegistry]:
+    """That of the configured database, whose schema must be current; an empty database is given one."""
     from glancetui.registry.sql import open_registry
 
-    opened = open_registry(settings(files or [], dirs or [], data_dir), "db")
+    opened = open_registry(settings(files or [], dirs or [], data_dir, create=create), "db")
     try:
         yield opened
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,8 +27,6 @@ COLUMNS = (
     Column("namespace", "NAMESPACE"),
     Column("changed", "CHANGED", plain),
 )
-_ODD = re.compile(r"[^A-Za-z0-9._-]+")
-MOST = 100_000  # of a kind in a file: the endpoint has its own bound
 
 
 # import, diff ---------------------------------------------------------------------------------------------------------
@@ -90,26 +87,14 @@ def diff_files(context: Context) -> int:
 
 def read(paths: Sequence[Path]) -> Iterator[Document]:
     """The namespaces of files and folders, checked. Raises GlancetuiError that names the file."""
-    from glancetui.definitions import texts
-
-    for path in paths:
-        try:
-            for file, document in texts.read_files(path):
-                yield checked(document, str(file))
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def checked(document: Document, name: str) -> Document:
-    """Raises GlancetuiError with the place that is wrong."""
-    from glancetui.definitions import documents
+    from glancetui.definitions import files
 
     try:
-        documents.check_schema("namespace", document)
-        documents.check_namespace(document, most=MOST)
+        yield from files.read_namespaces(paths)
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
     except GlancetuiError as error:
-        raise UsageError(f"{name}: {error}") from error
-    return document
+        raise UsageError(str(error)) from error
 
 
 def leading_to(context: Context, document: Document, how: Loading) -> list[Step]:
@@ -142,6 +127,7 @@ def export_arguments(parser: argparse.ArgumentParser) -> None:
 def export_files(context: Context) -> None:
     """Write namespaces as documents that `metadef import` and `db load-metadefs` read."""
     from glancetui.definitions.difference import whole
+    from glancetui.definitions.files import file_name, write
 
     given = context.arguments
     metadefs = metadefs_of(context)
@@ -154,8 +140,7 @@ def export_files(context: Context) -> None:
     names = given.namespaces or [each["namespace"] for each in metadefs.namespaces({"sort_key": "namespace"})]
     suffix = ".yaml" if given.yaml else ".json"
     for name in names:
-        document = whole(metadefs.namespace(name))
-        (given.to / (_ODD.sub("-", name) + suffix)).write_text(text_of(document, yaml=given.yaml), encoding="utf-8")
+        write(given.to / file_name(name, suffix), whole(metadefs.namespace(name)))
     context.say(f"{len(names)} namespaces were written to {given.to}.")
 
 
@@ -201,6 +186,7 @@ def asked_until_right(context: Context, text: str) -> Document:
     """The document that the editor leaves; where it is wrong, the editor is offered again. Raises GlancetuiError."""
     from glancetui.client.editor import edited
     from glancetui.definitions import texts
+    from glancetui.definitions.files import checked
 
     suffix = ".json" if context.arguments.json else ".yaml"
     while True:

@@ -14,20 +14,28 @@ import platformdirs
 from glancetui.config.folders import check_folders
 from glancetui.config.imageschema import extra_properties
 from glancetui.config.imports import import_methods, import_settings
+from glancetui.config.ini import files_of
 from glancetui.config.kinds import written
 from glancetui.config.private import is_loopback, registry_settings
+from glancetui.config.protections import read_protections
 from glancetui.config.settings import (
     AuthMode,
     BasicAuthSettings,
     DatabaseSettings,
+    HealthSettings,
     ImageSettings,
+    LimitSettings,
     MetadefSettings,
+    NotificationSettings,
+    OwedNotifications,
     PolicySettings,
+    ProtectionSettings,
     ServerSettings,
     Settings,
 )
 from glancetui.config.stores import GLANCES_FOLDER, configured_stores
 from glancetui.config.values import Values, normal
+from glancetui.errors import ConfigError
 
 HASHES = frozenset(
     {"sha512", "sha384", "sha256", "sha3_512", "sha3_384", "sha3_256", "blake2b", "blake2s", "sha224", "sha1", "md5"}
@@ -58,6 +66,10 @@ def assemble(values: Values, *, config_files: tuple[Path, ...], config_dirs: tup
         registry=registry_settings(values, data_dir),
         images=image_settings(values, search),
         policy=policy_settings(values, config_files, search),
+        protections=protection_settings(values, search),
+        notifications=notification_settings(values),
+        config_files=(*config_files, *(file for folder in config_dirs for file in files_of(folder))),
+        limits=limit_settings(values),
         enabled_import_methods=import_methods(values),
         imports=import_settings(values),
         staging_dir=staging_folder(values, data_dir),
@@ -173,15 +185,49 @@ def policy_settings(values: Values, files: tuple[Path, ...], search: tuple[Path,
     )
 
 
+def protection_settings(values: Values, search: tuple[Path, ...]) -> ProtectionSettings | None:
+    named: str = values.get("DEFAULT", "property_protection_file") or ""
+    if not named:
+        return None
+    candidates = [folder / named for folder in search]  # an absolute one stays itself
+    file = next((path for path in candidates if path.is_file()), None)
+    if file is None:
+        values.complain("DEFAULT", "property_protection_file", f"is no file, nor is it in {search[0]}")
+        return None
+    settings = ProtectionSettings(file=file, rule_format=values.get("DEFAULT", "property_protection_rule_format"))
+    try:
+        read_protections(settings.file, settings.rule_format)
+    except ConfigError as error:
+        values.problems.append(error)
+    return settings
+
+
+def notification_settings(values: Values) -> NotificationSettings | None:
+    section = "oslo_messaging_notifications"
+    drivers = [name for name in values.get(section, "driver") if name and name != "noop"]
+    if not drivers:
+        return None
+    return NotificationSettings(
+        drivers=tuple(drivers),
+        topics=tuple(values.get(section, "topics")),
+        transport_url=values.get(section, "transport_url") or values.get("DEFAULT", "transport_url"),
+        publisher_id=values.get("DEFAULT", "default_publisher_id"),
+        control_exchange=values.get("DEFAULT", "control_exchange"),
+        owed=OwedNotifications(
+            disabled=frozenset(values.get("DEFAULT", "disabled_notifications")),
+            kept=values.get("glancetui", "notifications_kept"),
+        ),
+    )
+
+
 def server_settings(values: Values) -> ServerSettings:
     auth = auth_mode(values)
     ours = {name: values.get("glancetui", name) for name in OURS_BY_SAME_NAME}
-    disable = values.get("healthcheck", "disable_by_file_path")
     return ServerSettings(
         auth=auth,
         listen=listen_addresses(values, auth),
         basic=basic_settings(values, auth),
-        trusted_peers=trusted_peers(values),
+        trusted_peers=networks(values, "glancetui", "trusted_peers"),
         token_cache_seconds=max(0, values.get("keystone_authtoken", "token_cache_time") or 0),
         keystone=keystone_options(values, auth),
         service_token_roles=tuple(values.get("keystone_authtoken", "service_token_roles")),
@@ -189,7 +235,7 @@ def server_settings(values: Values) -> ServerSettings:
         allow_anonymous_access=values.get("DEFAULT", "allow_anonymous_access"),
         public_endpoint=values.get("DEFAULT", "public_endpoint"),
         max_request_id_length=values.get("DEFAULT", "max_request_id_length"),
-        disable_by_file_path=Path(disable) if disable else None,
+        health=health_settings(values),
         enable_proxy_headers_parsing=values.get("oslo_middleware", "enable_proxy_headers_parsing"),
         cors_allowed_origins=tuple(values.get("cors", "allowed_origin") or ()),
         cors_allow_credentials=values.get("cors", "allow_credentials"),
@@ -199,6 +245,35 @@ def server_settings(values: Values) -> ServerSettings:
         cors_allow_headers=tuple(values.get("cors", "allow_headers")),
         **ours,
     )
+
+
+def health_settings(values: Values) -> HealthSettings:
+    section, known = "healthcheck", ("disable_by_file", "disable_by_files_ports", "enable_by_files")
+    backends: list[str] = values.get(section, "backends")
+    for name in backends:
+        if name not in known:
+            values.complain(section, "backends", f"has {name!r}, which is none of {', '.join(known)}")
+    disable = values.get(section, "disable_by_file_path")
+    return HealthSettings(
+        disabled_by=Path(disable) if disable else None,
+        disabled_on_port=disabled_ports(values) if "disable_by_files_ports" in backends else {},
+        enabled_by=tuple(Path(name) for name in values.get(section, "enable_by_file_paths"))
+        if "enable_by_files" in backends
+        else (),
+        networks=networks(values, section, "allowed_source_ranges"),
+        ignore_proxied=values.get(section, "ignore_proxied_requests"),
+    )
+
+
+def disabled_ports(values: Values) -> dict[int, Path]:
+    found: dict[int, Path] = {}
+    for pair in values.get("healthcheck", "disable_by_file_paths"):
+        port, _, file = pair.partition(":")
+        if port.isascii() and port.isdigit() and file:
+            found[int(port)] = Path(file)
+        else:
+            values.complain("healthcheck", "disable_by_file_paths", f"has {pair!r}; write PORT:FILE")
+    return found
 
 
 OURS_BY_SAME_NAME = (
@@ -249,14 +324,15 @@ def listen_problem(address: str, auth: AuthMode) -> str | None:
     return None
 
 
-def trusted_peers(values: Values) -> tuple[str, ...]:
-    peers: list[str] = values.get("glancetui", "trusted_peers")
-    for peer in peers:
+def networks(values: Values, section: str, name: str) -> tuple[str, ...]:
+    """A list of addresses and networks."""
+    given: list[str] = values.get(section, name)
+    for each in given:
         try:
-            ip_network(peer, strict=False)
+            ip_network(each, strict=False)
         except ValueError:
-            values.complain("glancetui", "trusted_peers", f"has {peer!r}, which is no address or network")
-    return tuple(peers)
+            values.complain(section, name, f"has {each!r}, which is no address or network")
+    return tuple(given)
 
 
 def basic_settings(values: Values, auth: AuthMode) -> BasicAuthSettings:
@@ -277,13 +353,41 @@ def basic_settings(values: Values, auth: AuthMode) -> BasicAuthSettings:
 
 
 def keystone_options(values: Values, auth: AuthMode) -> dict[str, str]:
-    """What is set in [keystone_authtoken], and in the section that auth_section names, for keystoneauth's loaders."""
     section = "keystone_authtoken"
-    elsewhere = values.get(section, "auth_section")
-    options = options_set(values, section) | (options_set(values, elsewhere) if elsewhere else {})
+    options = account_options(values, section)
     if auth == "keystone" and not options.get("auth_url"):
         values.complain(section, "auth_url", "must give Keystone's address, because auth = keystone")
     return options
+
+
+def limit_settings(values: Values) -> LimitSettings | None:
+    if not values.get("DEFAULT", "use_keystone_limits"):
+        return None
+    section = "oslo_limit"
+    options = account_options(values, section)
+    if not options.get("auth_url"):
+        values.complain(section, "auth_url", "must give Keystone's address, because use_keystone_limits is set")
+    named = [values.get(section, name) for name in ("endpoint_service_type", "endpoint_service_name")]
+    if not values.get(section, "endpoint_id") and not any(named):
+        values.complain(
+            section,
+            "endpoint_id",
+            "must name the image endpoint that limits are registered for; or endpoint_service_type",
+        )
+    return LimitSettings(
+        keystone=options,
+        endpoint_id=values.get(section, "endpoint_id"),
+        service_type=named[0],
+        service_name=named[1],
+        region=values.get(section, "endpoint_region_name"),
+        interface=values.get(section, "endpoint_interface").removesuffix("URL"),
+    )
+
+
+def account_options(values: Values, section: str) -> dict[str, str]:
+    """What is set in the section, and in the one that its auth_section names, for keystoneauth's loaders."""
+    elsewhere = values.get(section, "auth_section")
+    return options_set(values, section) | (options_set(values, elsewhere) if elsewhere else {})
 
 
 def options_set(values: Values, section: str) -> dict[str, str]:

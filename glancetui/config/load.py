@@ -14,7 +14,7 @@ from glancetui.config.assemble import assemble
 from glancetui.config.ini import Assignment, files_of, scan
 from glancetui.config.option import Option, Section
 from glancetui.config.options import SECTIONS, SECTIONS_OF_LIBRARIES, backend_section, plain_kind
-from glancetui.config.sections.access import KEYSTONE_AUTHTOKEN
+from glancetui.config.sections.access import KEYSTONE_AUTHTOKEN, OSLO_LIMIT
 from glancetui.config.settings import Settings
 from glancetui.config.stores import declared_backends
 from glancetui.config.values import Source, Values, normal
@@ -111,9 +111,10 @@ def register_all(values: Values) -> None:
         values.register(section)
     for name, kind in declared_backends(values).items():
         values.register(backend_section(name, plain_kind(kind)))
-    elsewhere = values.get(KEYSTONE_AUTHTOKEN.name, "auth_section")
-    if elsewhere:
-        values.register(Section(elsewhere, "Options of the authentication plug-in.", KEYSTONE_AUTHTOKEN.options))
+    for section in (KEYSTONE_AUTHTOKEN, OSLO_LIMIT):
+        elsewhere = values.get(section.name, "auth_section")
+        if elsewhere:
+            values.register(Section(elsewhere, "Options of the authentication plug-in.", section.options))
 
 
 def settings_of(values: Values) -> Sequence[Setting]:

@@ -68,16 +68,16 @@ SECTIONS: tuple[Section, ...] = (
 
 SECTIONS_OF_LIBRARIES: Mapping[
     str, str
-] = {  # whole sections that Glance's file has and whose libraries are not used here
-    "oslo_messaging_amqp": messaging.NO_NOTIFICATIONS,
-    "oslo_messaging_kafka": messaging.NO_NOTIFICATIONS,
-    "oslo_messaging_rabbit": messaging.NO_NOTIFICATIONS,
+] = {  # whole sections that Glance's file has and that libraries read, or that have no effect
+    "oslo_messaging_amqp": "oslo.messaging reads it itself, where notifications are sent",
+    "oslo_messaging_kafka": "oslo.messaging reads it itself, where notifications are sent",
+    "oslo_messaging_rabbit": "oslo.messaging reads it itself, where notifications are sent",
     "oslo_reports": "the service writes no Guru Meditation Reports",
     "profiler": "the service is not instrumented for osprofiler",
-    "key_manager": "image signatures are not checked by this version",
-    "barbican": "image signatures are not checked by this version",
-    "barbican_service_user": "image signatures are not checked by this version",
-    "vault": "image signatures are not checked by this version",
+    "key_manager": "castellan reads it itself, where images are signed",
+    "barbican": "castellan reads it itself, where images are signed",
+    "barbican_service_user": "castellan reads it itself, where images are signed",
+    "vault": "castellan reads it itself, where images are signed",
     "cache": "the service has no shared cache",
     "audit": "the service has no audit middleware",
 }

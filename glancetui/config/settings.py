@@ -67,6 +67,16 @@ class BasicAuthSettings(msgspec.Struct, frozen=True, kw_only=True):
     identity_file: Path | None = None  # user:project:role,role lines
 
 
+class HealthSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[healthcheck]: what /healthcheck looks at, and who may ask it."""
+
+    disabled_by: Path | None = Path("/etc/glance/healthcheck_disable")
+    disabled_on_port: dict[int, Path] = {}
+    enabled_by: tuple[Path, ...] = ()
+    networks: tuple[str, ...] = ()  # that may ask; empty: all
+    ignore_proxied: bool = False
+
+
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     auth: AuthMode = "none"
     listen: tuple[str, ...] = ("127.0.0.1:9292",)  # HOST:PORT or unix:PATH
@@ -90,7 +100,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     drain_seconds: float = 30.0
     worker_silence_seconds: float = 30.0  # 0: never too long
     max_uploads: int = 64  # at once in a worker
-    disable_by_file_path: Path | None = Path("/etc/glance/healthcheck_disable")
+    health: HealthSettings = HealthSettings()
     enable_proxy_headers_parsing: bool = False
     cors_allowed_origins: tuple[str, ...] = ()
     cors_allow_credentials: bool = True
@@ -148,6 +158,44 @@ class MetadefSettings(msgspec.Struct, frozen=True, kw_only=True):
     refuse: tuple[str, ...] = ()  # namespaces whose broken constraints are refused
 
 
+class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[oslo_limit]: the account that asks Keystone for limits, and the endpoint that they are registered for."""
+
+    keystone: dict[str, str]  # raw, for keystoneauth1.loading; secrets are in here
+    endpoint_id: str | None = None  # else the endpoint is found by what follows
+    service_type: str | None = None
+    service_name: str | None = None
+    region: str | None = None
+    interface: str = "public"
+
+
+class ProtectionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    file: Path  # property_protection_file
+    rule_format: Literal["roles", "policies"] = "roles"
+
+
+class OwedNotifications(msgspec.Struct, frozen=True, kw_only=True):
+    """Which notifications the registry keeps for the broker."""
+
+    disabled: frozenset[str] = frozenset()  # disabled_notifications: kinds, or what comes before a dot of them
+    kept: int = 100_000  # rows; older ones are dropped
+
+    def wants(self, kind: str) -> bool:
+        words = kind.split(".")
+        return self.disabled.isdisjoint(".".join(words[:count]) for count in range(1, len(words) + 1))
+
+
+class NotificationSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[oslo_messaging_notifications], and where oslo.messaging finds the options of its own."""
+
+    drivers: tuple[str, ...]
+    topics: tuple[str, ...] = ("notifications",)
+    transport_url: str | None = None  # may hold a password; None: what oslo.messaging makes of the files
+    publisher_id: str = "image.localhost"
+    control_exchange: str = "glance"
+    owed: OwedNotifications = OwedNotifications()
+
+
 class RegistryAddress(msgspec.Struct, frozen=True, kw_only=True):
     """Where a registry service listens: on a unix socket (`path`), or on `host` and `port`."""
 
@@ -185,7 +233,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     registry: RegistrySettings = RegistrySettings()
     images: ImageSettings = ImageSettings()
     metadefs: MetadefSettings = MetadefSettings()
+    protections: ProtectionSettings | None = None  # None: custom properties are not protected
+    notifications: NotificationSettings | None = None  # None: none are wanted
+    limits: LimitSettings | None = None  # None: Keystone's unified limits are not kept to
     policy: PolicySettings = PolicySettings()
+    config_files: tuple[Path, ...] = ()  # for libraries that read sections of their own
     enabled_import_methods: tuple[str, ...] = ()  # announced on create
     imports: ImportSettings = ImportSettings()
     staging_dir: Path | None = None  # data before import; None only in tests

@@ -67,9 +67,9 @@ def reference_lines() -> Iterator[str]:
     yield from section_lines("Each backend's own section", BACKEND)
     yield from (
         "",
-        "## Sections of libraries that are not used here",
+        "## Sections of libraries",
         "",
-        "| section | why it has no effect |",
+        "| section | who reads it, or why it has no effect |",
         "|---|---|",
     )
     yield from (f"| `[{name}]` | {reason} |" for name, reason in SECTIONS_OF_LIBRARIES.items())

@@ -90,7 +90,10 @@ class Book:
         return [*self.broken(custom), *self._misspelt(custom), *self._lacking(custom)]
 
     def broken(self, properties: Properties) -> Iterator[Finding]:
-        """A value is right that one of its definitions accepts: the drivers of two hypervisors may share a key."""
+        """A value is right that one of its definitions accepts: the drivers of two hypervisors may share a key.
+
+        A definition that takes any text only describes; it does not undo what another one demands.
+        """
         for key, value in properties.items():
             faults = self._faults(key, value) if value is not None else None
             if faults is not None:
@@ -107,6 +110,8 @@ class Book:
     def _faults(self, key: str, value: str) -> tuple[Defined, Broken] | None:
         found = None
         for defined in self._defined.get(key, ()):
+            if defined.judge.takes_all:
+                continue
             faults = defined.judge.faults(value)
             if not faults:
                 return None

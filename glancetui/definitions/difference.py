@@ -66,7 +66,17 @@ def changed_words(step: Step) -> Iterator[str]:
     if step.action == "change":
         old, new = step.old or {}, step.new or {}
         names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-        yield from (f"{name}: {_shown(old.get(name))} → {_shown(new.get(name))}" for name in names)
+        yield from (f"{name}: {_difference(old.get(name), new.get(name))}" for name in names)
+
+
+def _difference(old: object, new: object) -> str:
+    """What it was and what it becomes; of long lists, what comes and what goes."""
+    if isinstance(old, list) and isinstance(new, list) and len(f"{_shown(old)}{_shown(new)}") > _LONGEST_SHOWN:
+        changes = [f"+{_shown(each)}" for each in new if each not in old]
+        changes += [f"-{_shown(each)}" for each in old if each not in new]
+        if changes:
+            return " ".join(changes)
+    return f"{_shown(old)} → {_shown(new)}"
 
 
 def _shown(value: object) -> str:

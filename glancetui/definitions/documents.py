@@ -24,6 +24,7 @@ _READ_ONLY = {
     "resource_type": ("created_at", "updated_at"),
 }
 _LAST_OF_THREE_BYTES = "\uffff"
+_NO_PATTERN = 'is not a "regex"'  # how the validator says it
 
 
 def check_new(kind: str, document: Document) -> None:
@@ -134,8 +135,9 @@ def _validator(kind: str) -> jsonschema_rs.Draft4Validator:
 
 def _sentence(kind: str, error: jsonschema_rs.ValidationError) -> str:
     place = dotted(error.instance_path) or kind
-    sentence = f"{place}: {error.message}"
-    return sentence if len(sentence) <= _MAX_SENTENCE else sentence[:_MAX_SENTENCE] + "…"
+    sentence = f"{place}: {error.message.replace(_NO_PATTERN, 'is no regular expression')}"
+    half = _MAX_SENTENCE // 2  # what is quoted stands in the middle, what is wrong with it at the end
+    return sentence if len(sentence) <= _MAX_SENTENCE else f"{sentence[:half]} … {sentence[-half:]}"
 
 
 def dotted(path: Iterable[object]) -> str:

@@ -47,5 +47,4 @@ def check_pattern(pattern: str, place: str) -> None:
     try:
         validator({"pattern": pattern})
     except (ValueError, jsonschema_rs.ValidationError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise BadRequest(f"{place} is no regular expression, or one that grows too large: {reason}.") from error
+        raise BadRequest(f"{place} is no regular expression, or one that grows too large: {pattern[:200]}") from error

@@ -42,6 +42,11 @@ class Judge:
         self._type = definition.type if isinstance(definition.type, str) else "string"
         self._validator = _validator(_schema(definition, self._type))
 
+    @property
+    def takes_all(self) -> bool:
+        """Any text is right: the definition only describes."""
+        return self._type == "string" and self._validator is None
+
     def faults(self, value: str) -> list[Broken]:
         """What the value breaks; empty if it is right, or if the definition is one that nothing can be held against."""
         comparison = operators.read(value) if self.definition.operators else None

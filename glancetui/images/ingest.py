@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -31,9 +31,11 @@ from glancetui.images.access import EVERYTHING, actor_of, refuse_read_only
 from glancetui.images.leases import Held, LeaseKeeper
 from glancetui.images.ring import Digests, HashThreads, Ring, Slot
 from glancetui.images.rules import Images
+from glancetui.images.signatures import Signature, Signatures
 from glancetui.images.source import ByteSource
 from glancetui.model import Caller, Image, ImageLocation, ImageStatus, Location
-from glancetui.registry.interface import Actor, Intent, Published, Registry, Seen
+from glancetui.registry.interface import Actor, Allowance, Intent, Published, Registry, Seen
+from glancetui.registry.values import UNLIMITED
 from glancetui.stores.catalogue import Catalogue
 from glancetui.stores.driver import Driver, Writer
 
@@ -84,6 +86,7 @@ class Ingest:
         self._lease = settings.upload_lease_seconds
         self._keeper = LeaseKeeper(registry, settings.upload_lease_seconds)
         self.intake = Intake(registry, self._keeper, settings)
+        self.signatures = Signatures(settings.config_files)
 
     def upload(
         self,
@@ -92,18 +95,24 @@ class Ingest:
         source: ByteSource,
         store: str | None = None,
         declared_size: int | None = None,
+        token: str | None = None,
     ) -> Image:
-        """The image, active, with its bytes stored. After an error no byte is left and the image is queued."""
+        """The image, active, with its bytes stored. After an error no byte is left and the image is queued.
+
+        `token` is the caller's, for the key manager.
+        """
         refuse_read_only(caller)
         image = self._permitted(caller, image_id)
         driver = self._driver(store)
         checked(image)
         limits = self.limits(image, agreed_size(source.declared_size, declared_size))
+        allowance = self._images.quotas.allowance(image.owner, limits.exact)
+        signature = self.signatures.of(image.properties, token, caller.project)
         actor = actor_of(caller)
         image, intent = begun(
             image,
             lambda seen: self._registry.begin_upload(
-                seen, driver.store_id, free_object_id(image, driver), self._worker, self._lease, actor
+                seen, driver.store_id, free_object_id(image, driver), self._worker, self._lease, actor, allowance
             ),
             lambda: checked(self._permitted(caller, image_id)),
         )
@@ -117,6 +126,8 @@ class Ingest:
             container_format=image.container_format,
             hashes=("md5", self._settings.images.hashing_algorithm),
             check=lambda size, _: self.check_quota(image, size),
+            allowance=allowance,
+            signature=signature,
         )
         return self.intake.run(
             taking, Publishing(lambda held, found: self._registry.publish_upload(held, found, actor), self._published)
@@ -150,11 +161,21 @@ class Ingest:
             raise too_large(most)
         return Limits(exact=exact, most=most)
 
+    def allowance(self, image: Image, declared: int | None) -> Allowance:
+        """Raises Unavailable."""
+        return self._images.quotas.allowance(image.owner, declared)
+
+    def check_imported(
+        self, caller: Caller, image: Image, properties: Mapping[str, str], copied: Collection[str]
+    ) -> None:
+        """As `Images.check_imported`."""
+        self._images.check_imported(caller, image, properties, copied)
+
     def quota_left(self, image: Image) -> int:
         quota = self._settings.images.storage_quota
         if not quota:
             return self._settings.images.size_cap
-        return max(0, quota - self._registry.bytes_stored(image.owner))
+        return max(0, quota - self._registry.bytes_stored(image.owner, image.id))
 
     def check_quota(self, image: Image, size: int) -> None:
         """Again at the end, before the bytes are made durable: other uploads of the project may have ended meanwhile.
@@ -176,6 +197,8 @@ class Taking(msgspec.Struct, frozen=True, kw_only=True):
     container_format: str | None
     hashes: tuple[str, ...]  # names of algorithms; md5 gives the checksum, another one the os_hash_value
     check: Callable[[int, str | None], None]  # of size and hash, before the bytes become visible; raises
+    allowance: Allowance = UNLIMITED
+    signature: Signature | None = None  # None: the image is not signed
 
 
 class Publishing(msgspec.Struct, Generic[T], frozen=True):
@@ -203,11 +226,14 @@ class Intake:
 
     def _take_in(self, taking: Taking, attempt: Attempt) -> Published:
         inspector = Inspector(taking.disk_format, taking.container_format, self._settings.images)
-        digests = Digests(taking.hashes)
+        signature = taking.signature
+        digests = Digests(taking.hashes, *([] if signature is None else [signature]))
         with taking.driver.open_writer(attempt.object_id, taking.limits.exact) as writer:
             size = Stream(taking.source, taking.limits, attempt.held, writer, inspector, digests).run()
             virtual_size = inspector.finish().virtual_size
             taking.limits.check_end(size)
+            if signature is not None:
+                signature.verify()
             attempt.patiently(lambda: taking.check(size, digests.hash_value))
             location = attempt.commit(writer)
         return Published(
@@ -218,6 +244,7 @@ class Intake:
             virtual_size=virtual_size,
             location=self._row(location),
             quota=self._settings.images.storage_quota or None,
+            allowance=taking.allowance,
         )
 
     def _row(self, location: Location) -> ImageLocation:

@@ -15,7 +15,8 @@ import msgspec
 from glancetui.config.settings import ImageSettings
 from glancetui.errors import BadRequest, Conflict, Forbidden, LimitExceeded
 from glancetui.images.properties import WRITABLE, refuse_reserved
-from glancetui.images.quotas import check_count
+from glancetui.images.protection import Protections
+from glancetui.images.quotas import check_count, check_properties
 from glancetui.images.schemas import Schemas
 from glancetui.model import Caller, Image
 from glancetui.registry.interface import ImageChange
@@ -121,6 +122,7 @@ def apply_patch(
     caller: Caller,
     settings: ImageSettings,
     permit: Callable[[str], None],
+    protections: Protections,
 ) -> ImageChange:
     """What `operations` change of `image`, all of them or, by an error, none.
 
@@ -128,15 +130,20 @@ def apply_patch(
     """
     draft = _Draft(image)
     for operation in operations:
-        _apply(draft, operation, caller, permit, settings)
-    check_count("custom properties", settings.property_quota, draft.properties, image.properties)
+        _apply(draft, operation, caller, permit, settings, protections)
+    check_properties(settings.property_quota, draft.properties, image.properties)
     if "tags" in draft.base:
         check_count("tags", settings.tag_quota, draft.base["tags"], image.tags)
     return draft.change()
 
 
 def _apply(
-    draft: _Draft, operation: Operation, caller: Caller, permit: Callable[[str], None], settings: ImageSettings
+    draft: _Draft,
+    operation: Operation,
+    caller: Caller,
+    permit: Callable[[str], None],
+    settings: ImageSettings,
+    protections: Protections,
 ) -> None:
     if operation.name == "locations":
         _refuse_locations(operation, permit, settings)
@@ -144,7 +151,7 @@ def _apply(
         _apply_to_attribute(draft, operation, caller, permit)
     else:
         permit("modify_image")
-        _apply_to_property(draft, operation)
+        _apply_to_property(draft, operation, caller, protections)
 
 
 def _refuse_locations(operation: Operation, permit: Callable[[str], None], settings: ImageSettings) -> None:
@@ -172,14 +179,16 @@ def _apply_to_attribute(draft: _Draft, operation: Operation, caller: Caller, per
     draft.base[name] = tuple(dict.fromkeys(value)) if name == "tags" else value
 
 
-def _apply_to_property(draft: _Draft, operation: Operation) -> None:
-    there = operation.name in draft.properties
+def _apply_to_property(draft: _Draft, operation: Operation, caller: Caller, protections: Protections) -> None:
+    there = operation.name in draft.properties and protections.allows("read", operation.name, caller)
     if operation.verb == "add":
         if there and operation.must_be_new:
             raise Conflict(f"Property {operation.name} is there already. Use replace.")
     elif not there:
         raise Conflict(f"The image has no property {operation.name} to {operation.verb}.")
     if operation.verb == "remove":
+        protections.enforce("delete", operation.name, caller)
         del draft.properties[operation.name]
     else:
+        protections.enforce_setting(operation.name, draft.properties, caller)
         draft.properties[operation.name] = operation.value

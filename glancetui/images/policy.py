@@ -88,6 +88,10 @@ class Policy:
             logger.warning("Rule %s is refused: rule %s of the policy refers to itself.", rule, cycle)
             return False
 
+    def knows(self, rule: str) -> bool:
+        """Whether `rule` has a meaning of its own, by default or by a policy file."""
+        return rule in self._rules.predicates
+
     def enforce(self, rule: str, caller: Caller, target: Target) -> None:
         """Raises Forbidden."""
         if not self.allows(rule, caller, target):

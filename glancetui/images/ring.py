@@ -21,9 +21,7 @@ SLOTS = 4
 
 
 class Digest(Protocol):
-    def update(self, data: memoryview, /) -> None: ...
-
-    def hexdigest(self) -> str: ...
+    def update(self, data: memoryview, /) -> object: ...
 
 
 class Slot:
@@ -110,10 +108,11 @@ class HashThreads:
 class Digests:
     """MD5 for `checksum` and another algorithm for `os_hash_value`, of those that are asked for."""
 
-    def __init__(self, algorithms: Sequence[str]) -> None:
+    def __init__(self, algorithms: Sequence[str], *others: Digest) -> None:
+        """`others` see the same bytes, and keep to themselves what they make of them."""
         self._by_name = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
         self.algorithm = algorithms[-1] if algorithms else None
-        self.all: tuple[Digest, ...] = tuple(self._by_name.values())
+        self.all: tuple[Digest, ...] = (*self._by_name.values(), *others)
 
     def update(self, chunk: memoryview) -> None:
         for digest in self.all:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -15,12 +15,13 @@ from glancetui.images.access import Access, actor_of, refuse_read_only, viewer_o
 from glancetui.images.members import Members
 from glancetui.images.patch import Operation, apply_patch
 from glancetui.images.policy import Policy
-from glancetui.images.properties import MAX_NAME, WRITABLE, refuse_reserved
-from glancetui.images.quotas import check_count
+from glancetui.images.properties import MAX_NAME, RESERVED_PREFIX, WRITABLE, refuse_reserved
+from glancetui.images.protection import Protections
+from glancetui.images.quotas import Quotas, UnifiedLimits, check_count, check_properties
 from glancetui.images.schemas import Schemas
 from glancetui.images.target import ImageTarget, target_of
 from glancetui.model import Caller, Image, ImageLocation, ImageStatus
-from glancetui.registry.interface import ImageChange, ImageQuery, NewImage, Registry, Seen
+from glancetui.registry.interface import ImageChange, ImageQuery, NewImage, PropertyIs, Registry, Seen
 
 T = TypeVar("T")
 #: Raises BadRequest for custom properties that are set or changed and break what defines them.
@@ -59,9 +60,12 @@ class Images:
         catalogue: object,
         settings: Settings,
         check_properties: PropertyCheck = lambda _properties: None,
+        limits: UnifiedLimits | None = None,
     ) -> None:
         self._registry, self._policy = registry, policy
         self._check_properties = check_properties
+        self.quotas = Quotas(registry, limits)
+        self.protections = Protections(settings.protections, policy)
         self.catalogue = catalogue
         self.settings = settings.images
         self.schemas = Schemas(settings.images)
@@ -85,7 +89,7 @@ class Images:
         """One page through the caller's eyes, whatever viewer the query names. Raises Forbidden, BadRequest."""
         self._policy.enforce("get_images", caller, _project_target(caller))
         query = msgspec.structs.replace(query, viewer=viewer_of(caller))
-        if query.limit == 0:
+        if query.limit == 0 or self._asks_for_hidden(caller, query):
             return ImagePage(images=(), next_marker=None)
         images = self._registry.page(query)
         next_marker = images[-1].id if len(images) == query.limit else None
@@ -100,6 +104,17 @@ class Images:
             return ()
         return image.locations
 
+    def schema(self, caller: Caller, name: str) -> Mapping[str, Any]:
+        """The document /v2/schemas/NAME, without what properties the caller may not read."""
+        return self.schemas.document(name, lambda custom: self.protections.allows("read", custom, caller))
+
+    def _asks_for_hidden(self, caller: Caller, query: ImageQuery) -> bool:
+        """By a property that the caller may not read nothing is found, or its value could be guessed."""
+        return any(
+            isinstance(each, PropertyIs) and not self.protections.allows("read", each.name, caller)
+            for each in query.filters
+        )
+
     def _allowed(self, caller: Caller, images: Sequence[Image]) -> Sequence[Image]:
         """Where `get_image` means what it means by default, the registry's view implies it up to the caller's role."""
         if not self._policy.changed_by_operator("get_image"):
@@ -110,7 +125,7 @@ class Images:
     def create(self, caller: Caller, attributes: Mapping[str, Any]) -> Image:
         """A queued image. `attributes` is what the client sent: a decoded JSON object.
 
-        Raises BadRequest, Forbidden, LimitExceeded, Duplicate.
+        Raises BadRequest, Forbidden, LimitExceeded, Duplicate, Unavailable.
         """
         refuse_read_only(caller)
         _refuse_not_for_clients(attributes)
@@ -118,14 +133,16 @@ class Images:
         tags = tuple(dict.fromkeys(attributes.get("tags", ())))
         properties = {name: value for name, value in attributes.items() if name not in WRITABLE and name != "id"}
         check_count("tags", self.settings.tag_quota, tags)
-        check_count("custom properties", self.settings.property_quota, properties)
+        check_properties(self.settings.property_quota, properties)
+        for name in properties:
+            self.protections.enforce("create", name, caller)
         self._check_properties(properties)
         owner = attributes.get("owner", caller.project)
         self._permit_creating(caller, owner, attributes.get("visibility", "shared"))
         base = {name: attributes[name] for name in WRITABLE & attributes.keys() - {"tags", "owner"}}
         image_id = attributes.get("id") or str(uuid.uuid4())
         new = NewImage(id=image_id, owner=owner, tags=tags, properties=properties, **base)
-        return self._registry.create_image(new, actor_of(caller))
+        return self._registry.create_image(new, actor_of(caller), self.quotas.allowance(owner))
 
     def patch(
         self, caller: Caller, image_id: str, operations: Sequence[Operation], condition: Condition = anyway
@@ -141,12 +158,33 @@ class Images:
             image = self._access.visible(caller, image_id)
             condition(image)
             change = apply_patch(
-                image, operations, caller, self.settings, lambda rule: self.forbid_or_hide(rule, caller, image)
+                image,
+                operations,
+                caller,
+                self.settings,
+                lambda rule: self.forbid_or_hide(rule, caller, image),
+                self.protections,
             )
             self._check_properties(_changed_properties(image, change))
             return self._registry.change_image(_seen(image), change, actor_of(caller))
 
         return _settled(attempt)
+
+    def check_before_import(self, image: Image) -> None:
+        """Raises BadRequest where what the image says of itself breaks the definitions that are enforced."""
+        self._check_properties(_own(image.properties))
+
+    def check_imported(
+        self, caller: Caller, image: Image, properties: Mapping[str, str], copied: Collection[str]
+    ) -> None:
+        """What an import of `caller` is about to write beside the data. `copied`: those of them that came from another
+        service; the others the operator gives, whoever imports. Raises Forbidden, LimitExceeded, BadRequest."""
+        for name in copied:
+            self.protections.enforce_setting(name, image.properties, caller)
+        check_properties(self.settings.property_quota, {**image.properties, **properties}, image.properties)
+        self._check_properties(
+            {name: value for name, value in properties.items() if image.properties.get(name) != value}
+        )
 
     def delete(self, caller: Caller, image_id: str, condition: Condition = anyway) -> None:
         """Raises NotFound; Forbidden also for a protected image."""
@@ -224,6 +262,11 @@ def _changed_properties(image: Image, change: ImageChange) -> Mapping[str, str |
     if isinstance(change.properties, msgspec.UnsetType):
         return {}
     return {name: value for name, value in change.properties.items() if image.properties.get(name) != value}
+
+
+def _own(properties: Mapping[str, str | None]) -> Mapping[str, str | None]:
+    """Without what the service itself notes."""
+    return {name: value for name, value in properties.items() if not name.startswith(RESERVED_PREFIX)}
 
 
 def _seen(image: Image) -> Seen:

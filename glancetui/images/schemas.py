@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import jsonschema_rs
@@ -157,6 +157,7 @@ class Schemas:
         """Raises ConfigError where schema-image.json is no schema."""
         custom = _custom_properties(settings)
         properties = {**_base_properties(settings), **custom}
+        self._custom = tuple(custom)
         self.nullable = frozenset(name for name, schema in custom.items() if "null" in _types(schema))
         others: Schema | bool = {"type": "string"} if settings.allow_additional_properties else False
         image: Schema = {"name": "image", "properties": properties, "additionalProperties": others}
@@ -175,6 +176,17 @@ class Schemas:
         }
         self._whole = _validator(properties, others, settings.schema_required)
         self._part = _validator(properties, others, ())
+
+    def document(self, name: str, readable: Callable[[str], bool]) -> Schema:
+        """As published, without those custom properties that are not `readable`."""
+        if name not in {"image", "images"}:
+            return self.documents[name]
+        hidden = [custom for custom in self._custom if not readable(custom)]
+        if not hidden:
+            return self.documents[name]
+        image = self.documents["image"]
+        image = {**image, "properties": without(image["properties"], hidden)}
+        return image if name == "image" else _collection("images", image, paged=True)
 
     def check_new(self, attributes: Mapping[str, object]) -> None:
         """Raises BadRequest that names the attribute; required ones must be there."""

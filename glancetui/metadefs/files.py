@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,12 @@ import msgspec
 
 from glancetui.definitions import documents, texts
 from glancetui.definitions import property as definitions
+from glancetui.definitions.files import MOST
 from glancetui.errors import GlancetuiError
 from glancetui.metadefs.documents import OWNER, namespace_of
 from glancetui.registry.metadefs import Association, MetadefObject, NamespaceContents, NewNamespace
 
 CATALOGUE = Path(__file__).parent / "catalogue"
-MOST = 100_000  # of a kind in a file: an operator's own files are bounded by their size
-_ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def read(path: Path) -> Iterator[NewNamespace]:
@@ -28,12 +26,6 @@ def read(path: Path) -> Iterator[NewNamespace]:
             yield namespace_of(document, OWNER, MOST)
         except GlancetuiError as error:
             raise type(error)(f"{file}: {error}") from error
-
-
-def file_name(namespace: str) -> str:
-    """Differs where names differ, on any file system."""
-    plain = _ODD.sub("-", namespace.replace("::", "-")).strip("-.") or "namespace"
-    return f"{plain}.json" if plain == namespace.replace("::", "-") else f"{plain}-{_digest(namespace)}.json"
 
 
 def document_of(found: NamespaceContents) -> dict[str, Any]:
@@ -70,9 +62,3 @@ def _object(found: MetadefObject) -> dict[str, Any]:
         "properties": {name: msgspec.to_builtins(each) for name, each in properties.items()},
     }
     return {name: value for name, value in document.items() if value is not None}
-
-
-def _digest(name: str) -> str:
-    import hashlib
-
-    return hashlib.blake2b(name.encode(), digest_size=4).hexdigest()

@@ -19,9 +19,9 @@ from glancetui.model import Image, Location, Member, Viewer
 from glancetui.registry.jobs import Jobs
 from glancetui.registry.marks import local, repeatable
 from glancetui.registry.metadefs import Metadefs
-from glancetui.registry.values import Actor, Intent, Published, Seen
+from glancetui.registry.values import UNLIMITED, Actor, Allowance, Intent, Published, Seen, Usage
 
-__all__ = ["Actor", "Intent", "Published", "Seen"]  # for those who import them from here
+__all__ = ["Actor", "Allowance", "Intent", "Published", "Seen", "Usage"]  # for those who import them from here
 
 SortKey = Literal["name", "status", "container_format", "disk_format", "size", "id", "created_at", "updated_at"]
 Direction = Literal["asc", "desc"]
@@ -127,6 +127,17 @@ class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
 
 
+class Notification(msgspec.Struct, frozen=True, kw_only=True):
+    """What a committed change owes to the operator's message broker."""
+
+    id: int
+    message_id: str
+    kind: str  # Glance's event type: image.create, image.member.update, task.success, metadef_tag.delete …
+    priority: str  # INFO, ERROR
+    payload: str  # JSON
+    created_at: datetime
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     kind: str  # image.create, image.update, image.upload, image.delete, member.create, metadef_namespace.create …
@@ -138,8 +149,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 class Registry(Jobs, Metadefs, Protocol):
     # -- images ------------------------------------------------------------------------------------------------------
-    def create_image(self, new: NewImage, actor: Actor) -> Image:
-        """Raises Duplicate if the id was ever used, deleted images included."""
+    def create_image(self, new: NewImage, actor: Actor, allowance: Allowance = UNLIMITED) -> Image:
+        """Raises Duplicate if the id was ever used, deleted images included; LimitExceeded."""
 
     @repeatable
     def image(self, image_id: str, viewer: Viewer) -> Image:
@@ -166,12 +177,27 @@ class Registry(Jobs, Metadefs, Protocol):
         """Raises NotFound if the image has no such tag."""
 
     @repeatable
-    def bytes_stored(self, owner: str | None) -> int:
-        """Size × number of locations of the owner's images, for user_storage_quota."""
+    def bytes_stored(self, owner: str | None, besides: str | None = None) -> int:
+        """For user_storage_quota: size × number of locations of the owner's images, and the staged data of those that
+        have none yet, but for that of image `besides`."""
+
+    @repeatable
+    def usage(self, owner: str) -> Usage:
+        """What the unified limits are held against."""
 
     # -- bytes -------------------------------------------------------------------------------------------------------
-    def begin_upload(self, seen: Seen, store: str, object_id: str, owner: str, lease: float, actor: Actor) -> Intent:
-        """queued → saving, and the intent. `lease` in seconds. Raises Stale, NotFound, Conflict if not queued."""
+    def begin_upload(
+        self,
+        seen: Seen,
+        store: str,
+        object_id: str,
+        owner: str,
+        lease: float,
+        actor: Actor,
+        allowance: Allowance = UNLIMITED,
+    ) -> Intent:
+        """queued → saving, and the intent. `lease` in seconds. Raises Stale, NotFound, Conflict if not queued,
+        LimitExceeded."""
 
     @repeatable
     def renew_intent(self, intent: Intent, lease: float) -> Intent:
@@ -212,6 +238,15 @@ class Registry(Jobs, Metadefs, Protocol):
     def finish_outbox(self, entry: OutboxEntry) -> None: ...
 
     def postpone_outbox(self, entry: OutboxEntry, until: datetime, error: str) -> None: ...
+
+    # -- notifications -----------------------------------------------------------------------------------------------
+    @repeatable
+    def notifications(self, limit: int) -> Sequence[Notification]:
+        """The oldest that wait. Only who holds a lease sends them, so that they stay in order."""
+
+    @repeatable
+    def finish_notifications(self, numbers: Sequence[int]) -> None:
+        """They were sent. Idempotent."""
 
     # -- members -----------------------------------------------------------------------------------------------------
     @repeatable

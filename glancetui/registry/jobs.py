@@ -15,7 +15,7 @@ import msgspec
 
 from glancetui.model import Image
 from glancetui.registry.marks import repeatable
-from glancetui.registry.values import Actor, Intent, Published, Seen
+from glancetui.registry.values import UNLIMITED, Actor, Allowance, Intent, Published, Seen
 
 Method = Literal["glance-direct", "web-download", "glance-download", "copy-image"]
 JobState = Literal["pending", "running", "succeeded", "failed"]
@@ -140,20 +140,39 @@ class TaskQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 class Jobs(Protocol):
     # -- staging -----------------------------------------------------------------------------------------------------
-    def begin_stage(self, seen: Seen, store: str, object_id: str, owner: str, lease: float, actor: Actor) -> Intent:
-        """queued → uploading, and the intent. Raises Stale, NotFound, Conflict if not queued."""
+    def begin_stage(
+        self,
+        seen: Seen,
+        store: str,
+        object_id: str,
+        owner: str,
+        lease: float,
+        actor: Actor,
+        allowance: Allowance = UNLIMITED,
+    ) -> Intent:
+        """queued → uploading, and the intent. Raises Stale, NotFound, Conflict if not queued, LimitExceeded."""
 
-    def finish_stage(self, intent: Intent, size: int, host: str | None, actor: Actor) -> Image:
+    def finish_stage(
+        self,
+        intent: Intent,
+        size: int,
+        host: str | None,
+        actor: Actor,
+        quota: int | None = None,
+        allowance: Allowance = UNLIMITED,
+    ) -> Image:
         """The staged data are whole: their size and the host that has them are recorded, the intent is cleared.
 
-        Raises Gone if the image was deleted meanwhile (the intent stays), Stale.
+        `quota` as of `Published`. Raises Gone if the image was deleted meanwhile (the intent stays), Stale,
+        LimitExceeded.
         """
 
     # -- jobs --------------------------------------------------------------------------------------------------------
-    def begin_import(self, seen: Seen, job: NewJob, actor: Actor) -> Job:
+    def begin_import(self, seen: Seen, job: NewJob, actor: Actor, allowance: Allowance = UNLIMITED) -> Job:
         """The job, its task and the lock on the image; the image becomes `importing` unless copies are made of it.
 
-        Raises Stale, NotFound; Conflict where another import of the image lives, or its data still come in.
+        Raises Stale, NotFound, LimitExceeded; Conflict where another import of the image lives, or its data still
+        come in.
         """
 
     def claim_job(self, owner: str, site: str, lease: float, now: datetime) -> Job | None:

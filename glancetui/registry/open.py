@@ -14,7 +14,8 @@ def open_database(settings: Settings, node: str) -> Registry:
     methods raise RegistryUnavailable. Raises ConfigError for what an operator must put right."""
     from glancetui.registry.sql import open_registry  # SQLAlchemy, which a worker beside a service does without
 
-    return late.opened(lambda: open_registry(settings.database, node))
+    owed = settings.notifications.owed if settings.notifications else None
+    return late.opened(lambda: open_registry(settings.database, node, owed))
 
 
 def open_remote(

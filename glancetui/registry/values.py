@@ -42,6 +42,32 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str | None = None  # whose copy it will be; None: an upload's, or staged data
 
 
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+    """Keystone's unified limits of an image's owner, as they are when it asks for more; None: no limit.
+
+    Sizes are whole MiB. As everywhere in OpenStack a size may be exceeded by what was not told before: who has reached
+    a limit, and not more, may send one image without a declared size.
+    """
+
+    size_total: int | None = None  # of copies
+    stage_total: int | None = None  # of staged data, and of images that are being imported or copied
+    count_total: int | None = None
+    count_uploading: int | None = None  # images that take data, or are imported or copied
+    declared: int = 0  # bytes that were announced
+
+
+UNLIMITED = Allowance()
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a project has; sizes in bytes."""
+
+    stored: int  # of copies
+    staged: int
+    images: int
+    uploading: int
+
+
 class Published(msgspec.Struct, frozen=True, kw_only=True):
     """What an upload found out about its bytes."""
 
@@ -52,3 +78,4 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     virtual_size: int | None
     location: ImageLocation
     quota: int | None = None  # bytes that the owner may have stored with this upload included; None: any number
+    allowance: Allowance = UNLIMITED

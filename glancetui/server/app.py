@@ -50,6 +50,7 @@ ROUTES = tuple(
 )
 REQUEST_ID = b"x-openstack-request-id"
 _ECHOED = re.compile(r"[!-~]+", re.ASCII)  # an id with anything else could forge lines of a log
+_HOST = re.compile(rb"[A-Za-z0-9._:\[\]-]+")  # anything else could not be a host, and is not put into links
 _REQUEST_ID_KEY = "glancetui.request_id"
 
 
@@ -141,6 +142,12 @@ class Application:
         return str(request.scope.get(_REQUEST_ID_KEY, "no request id"))
 
 
+def forwarded(element: bytes) -> dict[bytes, bytes]:
+    """The pairs of one element of a Forwarded header, without the quotes of their values."""
+    pairs = (pair.partition(b"=") for pair in element.split(b";"))
+    return {name.strip().lower(): value.strip().strip(b'"') for name, _, value in pairs}
+
+
 def new_request_id() -> str:
     return f"req-{uuid.uuid4()}"
 
@@ -148,11 +155,17 @@ def new_request_id() -> str:
 def believe_proxy(scope: Scope) -> None:
     """Puts scheme, host and prefix as the proxy tells that its clients see them (enable_proxy_headers_parsing)."""
     told = {
-        name: value.partition(b",")[0].strip() for name, value in scope["headers"] if name.startswith(b"x-forwarded-")
+        name: value.partition(b",")[0].strip()
+        for name, value in scope["headers"]
+        if name == b"forwarded" or name.startswith(b"x-forwarded-")
     }
-    if told.get(b"x-forwarded-proto") in (b"http", b"https"):
-        scope["scheme"] = told[b"x-forwarded-proto"].decode()
-    if host := told.get(b"x-forwarded-host"):
+    scheme, host = told.get(b"x-forwarded-proto"), told.get(b"x-forwarded-host")
+    if b"forwarded" in told:  # the standard's word goes before what there was before the standard (RFC 7239)
+        pairs = forwarded(told[b"forwarded"])
+        scheme, host = pairs.get(b"proto"), pairs.get(b"host")
+    if scheme in (b"http", b"https"):
+        scope["scheme"] = scheme.decode()
+    if host and _HOST.fullmatch(host):
         scope["headers"] = [(name, host if name == b"host" else value) for name, value in scope["headers"]]
     if prefix := told.get(b"x-forwarded-prefix"):
         scope["root_path"] = prefix.decode("latin-1").rstrip("/")

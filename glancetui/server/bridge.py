@@ -132,6 +132,13 @@ async def in_slow_thread(request: Request, call: Callable[[Unpack[Arguments]], T
     return await service_of(request).pools.slow.run(call, *arguments)
 
 
+async def in_asking_thread(request: Request, call: Callable[[Unpack[Arguments]], T], *arguments: *Arguments) -> T:
+    """For calls of milliseconds that ask Keystone for limits where the operator keeps to them."""
+    service = service_of(request)
+    threads = service.pools.slow if service.images.quotas.asks_keystone else service.pools.quick
+    return await threads.run(call, *arguments)
+
+
 async def in_stream_thread(request: Request, call: Callable[[Unpack[Arguments]], T], *arguments: *Arguments) -> T:
     """For uploads: a thread each, at most `max_uploads` at once. Raises Overloaded beyond that, without waiting."""
     return await service_of(request).pools.uploads.run(call, *arguments)

@@ -14,6 +14,7 @@ from glancetui.images.importing.staging import Staging
 from glancetui.images.importing.work import ImportWork
 from glancetui.images.ingest import Ingest
 from glancetui.images.jobs import JobRunner
+from glancetui.images.notifications import Notifications
 from glancetui.images.outbox import Outbox
 from glancetui.images.patrol import Patrol
 from glancetui.images.policy import Policy
@@ -26,7 +27,7 @@ from glancetui.metadefs.rules import Definitions
 from glancetui.registry.interface import Registry
 from glancetui.registry.open import open_any
 from glancetui.server.auth.base import Authenticator
-from glancetui.server.auth.choose import authenticator
+from glancetui.server.auth.choose import authenticator, unified_limits
 from glancetui.server.bridge import Pools
 from glancetui.server.health import Probes
 from glancetui.server.housekeeping import Housekeeping
@@ -35,7 +36,7 @@ from glancetui.stores.catalogue import Catalogue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One worker's parts. `housekeeping` and `jobs` are not started."""
+    """One worker's parts. `housekeeping`, `notifications` and `jobs` are not started."""
 
     settings: Settings
     registry: Registry
@@ -51,6 +52,7 @@ class Service:
     deliver: Deliver
     authenticator: Authenticator
     housekeeping: Housekeeping
+    notifications: Notifications | None  # not started; None: none are wanted
     pools: Pools
     probes: Probes
 
@@ -58,6 +60,8 @@ class Service:
         """Gives leases and connections back; running calls fail from now on."""
         self.jobs.close()
         self.housekeeping.stop(timeout=5)
+        if self.notifications is not None:
+            self.notifications.stop(timeout=5)
         self.ingest.close()
         self.pools.close()
         self.registry.close()
@@ -72,7 +76,9 @@ def build(settings: Settings) -> Service:
     worker = this_worker(node_name())
     registry = open_any(settings, worker.node)
     catalogue = Catalogue.from_settings(settings)
-    images = Images(registry, policy, catalogue, settings, Enforcement(registry, settings.metadefs))
+    images = Images(
+        registry, policy, catalogue, settings, Enforcement(registry, settings.metadefs), unified_limits(settings)
+    )
     lease = settings.upload_lease_seconds
     pools = Pools(settings.server.max_uploads)
     store = catalogue[catalogue.default_store]
@@ -105,9 +111,19 @@ def build(settings: Settings) -> Service:
             str(worker),
             lease,
         ),
+        notifications=notifications_of(settings, registry, str(worker)),
         pools=pools,
         probes=Probes({"registry": registry.check, f"store {store.store_id}": lambda: store.probe().error}, pools),
     )
+
+
+def notifications_of(settings: Settings, registry: Registry, worker: str) -> Notifications | None:
+    """Raises ConfigError where they are wanted and cannot be sent."""
+    if settings.notifications is None:
+        return None
+    from glancetui.server.broker import OsloBroker
+
+    return Notifications(registry, OsloBroker(settings.notifications, settings.config_files), worker)
 
 
 def stage_url(settings: Settings) -> str | None:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from glancetui.errors import GlancetuiError
+from glancetui.config.settings import HealthSettings
+from glancetui.errors import Forbidden, GlancetuiError
 from glancetui.server.bridge import Pools, in_thread
 from glancetui.server.errors import MethodNotAllowed, told
+from glancetui.server.peers import is_local_socket
 from glancetui.server.routing import service_of
 
 READING = ("GET", "HEAD")
 log = logging.getLogger(__name__)
 
 PRIVATE = "It cannot be used now. The operator finds the reason in the log."
+PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-prefix")
 PROBE_SECONDS = 5.0  # a balancer has gone on by then
 
 
@@ -76,12 +81,44 @@ def _found(task: asyncio.Task[str | None]) -> tuple[str | None, str | None]:
 
 
 async def healthcheck(request: Request) -> Response:
-    """OK, or 503 while the operator's file says that this node is to get no requests."""
+    """OK, or 503 while the operator's files say that this node, or this port of it, is to get no requests.
+
+    Raises Forbidden for those who may not ask.
+    """
     check_method(request)
-    file = service_of(request).settings.server.disable_by_file_path
-    if file is not None and await in_thread(request, file.exists):
+    health = service_of(request).settings.server.health
+    check_asker(request, health)
+    disabled = [health.disabled_by, health.disabled_on_port.get(port_of(request))]
+    if await in_thread(request, _any_exists, [file for file in disabled if file is not None]):
         return text("DISABLED BY FILE", 503)
+    if not await in_thread(request, _all_exist, health.enabled_by):
+        return text("FILE PATH MISSING", 503)
     return text("OK", 200)
+
+
+def check_asker(request: Request, health: HealthSettings) -> None:
+    """Raises Forbidden."""
+    if health.ignore_proxied and any(name in request.headers for name in PROXIES):
+        raise Forbidden("This is not answered through a proxy. Ask this node itself.")
+    if not health.networks or is_local_socket(request.scope):
+        return
+    host = request.client.host if request.client else ""
+    if not any(ip_address(host) in ip_network(each, strict=False) for each in health.networks):
+        raise Forbidden("Your address may not ask this. The operator lists those that may.")
+
+
+def port_of(request: Request) -> int:
+    """The port that the request came to; 0 for a unix socket."""
+    server = request.scope.get("server")
+    return int(server[1] or 0) if server else 0
+
+
+def _any_exists(files: Sequence[Path]) -> bool:
+    return any(file.exists() for file in files)
+
+
+def _all_exist(files: Sequence[Path]) -> bool:
+    return all(file.exists() for file in files)
 
 
 async def readyz(request: Request) -> Response:

@@ -23,6 +23,7 @@ encode = msgspec.json.Encoder().encode
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """What of an image shows beyond its own attributes. `shown_locations` asks the policy for this caller."""
 
+    readable: Callable[[Mapping[str, str | None]], Mapping[str, str | None]]  # the properties that this caller may read
     nullable: frozenset[str]  # custom properties that may be null; any other null, left by an old service, shows as ""
     shown_locations: Callable[[Image], Sequence[ImageLocation]]
     locations: bool = False
@@ -114,7 +115,7 @@ def image_json(image: Image, view: View) -> bytes:
             _stores(image) if view.stores and (view.admin or image.status != DEACTIVATED) else UNSET,
         )
     )
-    properties = _properties(image.properties, view.nullable) if image.properties else None
+    properties = _properties(view.readable(image.properties), view.nullable) if image.properties else None
     return encode(properties)[:-1] + b"," + own[1:] if properties else own
 
 

@@ -62,6 +62,8 @@ class Worker:
         # The supervisor forked with these blocked, so that none is lost, or kills, before there is a handler.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGHUP})
         service.housekeeping.start()
+        if service.notifications is not None:
+            service.notifications.start()
         service.jobs.start()
         ready()
         await self._tick_until_stopped()
@@ -90,12 +92,13 @@ class Worker:
 
     def _reload_what_can_be(self, service: Service) -> None:
         service.policy.reload_if_changed()
+        service.images.protections.reload()
         try:
             records.set_up(self._reload())
         except GlancetuiError as error:
             log.error("The settings stay as they were: %s", error)  # noqa: TRY400 - the sentence says it all
         else:
-            log.info("Policy and logging were read again.")
+            log.info("Policy, property protections and logging were read again.")
 
     async def _tick_until_stopped(self) -> None:
         while not self._stop.is_set():

@@ -13,7 +13,7 @@ import msgspec
 from glancetui.errors import ConfigError
 
 LISTS = ("images", "transfers")
-OPENING = ("dashboard", *LISTS, "metadefs")
+OPENING = ("dashboard", *LISTS, "image", "metadefs")
 ONE_IMAGE = ("images", "image")
 ONE_THING = (*ONE_IMAGE, "metadefs")
 TEXTS = ("raw",)
@@ -87,7 +87,14 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="go.page_up", keys=("ctrl+b", "pageup"), label="page up", help="A page up."),
     Action(id="go.left", keys=("h", "left"), label="left", help="Scroll columns to the left; in a tree, close."),
     Action(id="go.right", keys=("l", "right"), label="right", help="Scroll columns to the right; in a tree, open."),
-    Action(id="go.open", keys=("enter",), label="open", help="Open what the cursor is on.", views=OPENING, weight=90),
+    Action(
+        id="go.open",
+        keys=("enter",),
+        label="open",
+        help="Open what the cursor is on; a property of an image, to change it by its definition.",
+        views=OPENING,
+        weight=90,
+    ),
     Action(id="go.back", keys=("escape",), label="back", help="One step back: prompt, marks, filter, parent."),
     Action(id="go.last_view", keys=("-",), label="last view", help="The view before this one, like `cd -`."),
     Action(id="go.next_pane", keys=("tab",), label="next pane", help="Move to the next pane."),
@@ -178,9 +185,26 @@ ACTIONS: tuple[Action, ...] = (
         keys=("f",),
         label="fetch",
         help="Save the image's data to a file, verified.",
-        views=ONE_IMAGE,
+        views=ONE_THING,
         weight=70,
         command="fetch",
+        in_metadefs=("export", "Write the namespace to a file, or all of them to a folder; they load again unchanged."),
+    ),
+    Action(
+        id="look.used",
+        keys=("u",),
+        label="used by",
+        help="List the images that use the property.",
+        views=("metadefs",),
+        weight=23,
+    ),
+    Action(
+        id="definition.import",
+        keys=("i",),
+        label="import",
+        help="Bring in namespaces from a file or a folder; what would change is shown before it is sent.",
+        views=("metadefs",),
+        weight=35,
     ),
     Action(id="look.refresh", keys=("ctrl+r", "f5"), label="refresh", help="Ask the server now; reconnects too."),
     Action(id="look.redraw", keys=("ctrl+l",), label="redraw", help="Draw the screen anew."),
@@ -201,7 +225,7 @@ ACTIONS: tuple[Action, ...] = (
         id="image.delete",
         keys=("D",),
         label="delete",
-        help="Delete the image, or all marked.",
+        help="Delete the image, or all marked; in a tab of its parts, the part.",
         views=ONE_THING,
         weight=65,
         acts=True,
@@ -258,8 +282,8 @@ ACTIONS: tuple[Action, ...] = (
         id="image.amend",
         keys=("E",),
         label="tags",
-        help="Change tags and properties, of all that are marked.",
-        views=ONE_THING,
+        help="Change tags and properties, of all that are marked; a definition that is shown raw, as JSON.",
+        views=(*ONE_THING, "raw"),
         weight=36,
         acts=True,
         command="amend",
@@ -273,6 +297,14 @@ ACTIONS: tuple[Action, ...] = (
         views=("image", "metadefs"),
         weight=41,
         in_metadefs=("add", "Add a property, an object, a tag, or a resource type."),
+    ),
+    Action(
+        id="property.send",
+        keys=("ctrl+s",),
+        label="send",
+        help="In the tab of properties: send all that is marked as changed, as one change.",
+        views=("image",),
+        weight=43,
     ),
     Action(
         id="transfer.cancel",

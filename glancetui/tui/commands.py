@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from glancetui.errors import ConfigError
 from glancetui.tui import clouds, saved
-from glancetui.tui.actions import ACTIONS, VIEWS
+from glancetui.tui.actions import ACTIONS, BY_ID, VIEWS
 from glancetui.tui.boxes.base import given
+from glancetui.tui.boxes.definitions import HOW
 from glancetui.tui.boxes.pick import Choice, Pick
 from glancetui.tui.columns import IMAGE_COLUMNS, column_of
 from glancetui.tui.files import expand
@@ -41,8 +42,8 @@ def run(desk: Desk, line: str) -> None:
     name, rest = ALIASES.get(word, word), rest.strip()
     if name in {view for _, view, _ in VIEWS}:
         desk.go(name)
-        if name == "images" and rest.startswith("/"):
-            desk.images.try_filter(rest[1:])
+        if name in {"images", "metadefs"} and rest.startswith("/"):
+            (desk.images if name == "images" else desk.metadefs).try_filter(rest[1:])
         return
     command = COMMANDS.get(name)
     if command is not None and (rest or name not in ACTIONS_TOO):
@@ -92,11 +93,27 @@ def _columns(desk: Desk, rest: str) -> None:
 
 
 def _export(desk: Desk, rest: str) -> None:
+    if desk.view is desk.metadefs:
+        desk.metadefs.export_to(rest)
+        return
     if not rest:
         desk.say("export takes a file: images.csv, images.json or images.yaml.", "warning")
         return
     desk.go("images")
     desk.images.export(expand(rest))
+
+
+def _import(desk: Desk, rest: str) -> None:
+    """`PATH [HOW]`; the path may hold blanks."""
+    path, _, how = rest.rpartition(" ")
+    if how not in HOW or not path:
+        path, how = rest, "new"
+    desk.go("metadefs")
+    reason = desk.metadefs.off(BY_ID["definition.import"])
+    if reason is not None:
+        desk.say(f"Import: {reason}.", "warning")
+        return
+    desk.metadefs.import_from(path.strip(), how)
 
 
 def _save(desk: Desk, name: str) -> None:
@@ -142,12 +159,13 @@ COMMANDS: Mapping[str, Command] = {
     "set": _set,
     "cols": _columns,
     "export": _export,
+    "import": _import,
     "save": _save,
     "view": _view,
     "views": lambda desk, _: _view(desk, ""),
     "clouds": _cloud,
 }
-ACTIONS_TOO = frozenset({"sort"})  # without an argument it is the action of that name
+ACTIONS_TOO = frozenset({"sort", "import"})  # without an argument it is the action of that name
 
 
 def _offer(desk: Desk, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from rich.text import Text
@@ -193,8 +193,11 @@ class Desk(Screen[None], inherit_bindings=False):
     def open_raw(self, image: RemoteImage) -> None:
         self.open_document(image.document, image.name or image.id, "Images")
 
-    def open_document(self, document: Mapping[str, object], label: str, section: str) -> None:
-        self.raw.show_document(document, label, section)
+    def open_document(
+        self, document: Mapping[str, object], label: str, section: str, amend: Callable[[], object] | None = None
+    ) -> None:
+        """`amend`: what changes it, called by `E`; None: it is changed elsewhere."""
+        self.raw.show_document(document, label, section, amend)
         self.go(*(step for step in self.path if step != "raw"), "raw")
 
     # What acting changed
@@ -509,6 +512,22 @@ class Desk(Screen[None], inherit_bindings=False):
             self.transfers.publish(publication)
 
     def act_exit(self) -> None:
+        """At once; asks while something would be lost or go on."""
+        from glancetui.tui.boxes.pick import Choice, Pick
+
+        unsent = self.image.unsent
+        if not unsent:
+            self._exit()
+            return
+        noun = "property is" if unsent == 1 else "properties are"
+        choices = [Choice("", "Stay", "s"), Choice("drop", "Drop them and quit", "d")]
+        self.app.push_screen(Pick(f"{unsent} {noun} changed and not sent", choices), self._drop)
+
+    def _drop(self, answer: str | None) -> None:
+        if answer == "drop":
+            self._exit()
+
+    def _exit(self) -> None:
         from glancetui.tui.boxes.pick import Choice, Pick
 
         count = len(self.session.transfers.unfinished)

@@ -38,9 +38,26 @@ def property_fields(name: str = "", document: Document | None = None) -> list[Fi
         Field(name="type", label="Type", value=str(kind), words=KINDS),
         Field(name="title", label="Title", value=text(given.get("title")), hint="for people"),
         Field(name="description", label="Description", value=text(given.get("description"))),
-        Field(name="allowed", label="Allowed", value=_spelled(allowed), hint='reset pause "power off"; empty: any'),
-        Field(name="least", label="At least", value=_number_text(given.get(least)), hint="of a text, its characters"),
-        Field(name="most", label="At most", value=_number_text(given.get(most))),
+        Field(
+            name="allowed",
+            label="Allowed",
+            value=_spelled(allowed),
+            hint='reset pause "power off"; empty: any',
+            means=("enum", "items"),
+        ),
+        Field(
+            name="least",
+            label="At least",
+            value=_number_text(given.get(least)),
+            hint="of a text, its characters",
+            means=("minimum", "minLength", "minItems"),
+        ),
+        Field(
+            name="most",
+            label="At most",
+            value=_number_text(given.get(most)),
+            means=("maximum", "maxLength", "maxItems"),
+        ),
         Field(name="pattern", label="Pattern", value=text(given.get("pattern")), hint="a regular expression"),
         Field(name="default", label="Default", value=text(given.get("default"))),
         Field(name="sample", label="Try a value", hint="held against all of this while you type"),
@@ -54,7 +71,7 @@ def property_from(values: Values, before: Document | None = None) -> tuple[str, 
     document |= {"type": kind, "title": values["title"] or values["name"]}
     useless = USELESS[kind]
     least, most = _BOUNDS.get(kind, ("", ""))
-    allowed = [] if "allowed" in useless else words_of(values["allowed"])
+    allowed = [] if "allowed" in useless else words_of("Allowed", values["allowed"])
     items = (before or {}).get("items") if kind == "array" else None
     found: dict[str, Any] = {
         "description": values["description"] or None,
@@ -79,12 +96,12 @@ def _spelled(allowed: object) -> str:
     return shlex.join(map(str, allowed)) if isinstance(allowed, list) else ""
 
 
-def words_of(typed: str) -> list[str]:
+def words_of(label: str, typed: str) -> list[str]:
     """Words, quoted as in a shell where they hold blanks. Raises BadRequest."""
     try:
         return shlex.split(typed)
     except ValueError as error:
-        raise BadRequest(f"{typed[:40]}: {error}.") from error
+        raise BadRequest(f"{label}: {error}.") from error
 
 
 def _number_text(value: object) -> str:
@@ -153,7 +170,7 @@ def object_fields(document: Document | None = None) -> list[Field]:
 def object_from(values: Values, before: Document | None = None) -> dict[str, Any]:
     """Raises BadRequest."""
     kept = {word: value for word, value in (before or {}).items() if word not in {"description", "required"}}
-    found = {"description": values["description"], "required": words_of(values["required"])}
+    found = {"description": values["description"], "required": words_of("Required", values["required"])}
     return {**kept, "name": values["name"].strip(), **{word: value for word, value in found.items() if value}}
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.backends.peer import peer_venv
 from tests.backends.processes import free_port, wait_until_serving
@@ -61,7 +62,9 @@ for name, roles in (("alice", ("member",)), ("bob", ("member",)), ("rita", ("rea
 CATALOGUE = """
 import os, openstack
 i = openstack.connect().identity
-service = i.create_service(name="glance", type="image")
+service = next(i.services(name="glance"), None) or i.create_service(name="glance", type="image")
+for endpoint in i.endpoints(service_id=service.id):
+    i.delete_endpoint(endpoint)
 for interface in ("public", "internal", "admin"):
     i.create_endpoint(service_id=service.id, interface=interface, region_id="RegionOne", url=os.environ["IMAGE_URL"])
 """
@@ -73,6 +76,7 @@ class Keystone:
     folder: Path
     process: subprocess.Popen[bytes] | None = None
     projects: dict[str, str] = field(default_factory=dict)  # user name → project id
+    tokens: dict[str, str] = field(default_factory=dict)  # of `call`
 
     def configure(self, expiration: int = 14400) -> None:
         """Takes effect at the next start. `expiration` of tokens in seconds."""
@@ -98,6 +102,12 @@ class Keystone:
             self.process.terminate()
             self.process.wait(20)
             self.process = None
+
+    def restart(self, expiration: int = 14400) -> None:
+        """As `configure`, at once."""
+        self.stop()
+        self.configure(expiration)
+        self.start()
 
     @property
     def log(self) -> Path:
@@ -136,6 +146,24 @@ class Keystone:
     def put_into_catalogue(self, image_url: str) -> None:
         """Clients that ask this Keystone for an image service are sent to `image_url`."""
         run([str(peer_venv() / "bin/python"), "-c", CATALOGUE], self.environment() | {"IMAGE_URL": image_url})
+
+    def call(self, method: str, path: str, body: object = None, user: str = "admin") -> Any:
+        """The JSON of an answer of its API below /v3, None where it is empty. Raises HTTPError."""
+        sent = None if body is None else json.dumps(body).encode()
+        if user not in self.tokens:
+            self.tokens[user] = self.token(user)
+        headers = {"Content-Type": "application/json", "X-Auth-Token": self.tokens[user]}
+        request = urllib.request.Request(f"{self.url}/{path}", sent, headers, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def limit_options(self, endpoint: str) -> str:
+        """The [oslo_limit] section of the service."""
+        return (
+            self.service_options().replace("[keystone_authtoken]\nwww_authenticate_uri", "[oslo_limit]\n#")
+            + f"endpoint_id = {endpoint}\n"
+        )
 
     def service_options(self) -> str:
         """The [keystone_authtoken] section of the service."""

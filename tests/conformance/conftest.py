@@ -40,8 +40,8 @@ class StockClients:
     def glance(self, *arguments: str, user: str | None = None, fails: bool = False) -> str:
         return self.call("glance", (*self.glance_flags, *arguments), user, fails)
 
-    def python(self, script: str, *arguments: str) -> str:
-        return self.call("python", ("-c", script, *arguments), None, False)
+    def python(self, script: str, *arguments: str, user: str | None = None) -> str:
+        return self.call("python", ("-c", script, *arguments), user, False)
 
     def call(self, program: str, arguments: tuple[str, ...], user: str | None, fails: bool) -> str:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}

@@ -150,3 +150,54 @@ CALLS: list[Call] = [
     Call("PUT", f"{N}/B", {"namespace": "B"}),
     Call("DELETE", f"{N}/B"),
 ]  # fmt: skip
+
+LONG, WIDE = "x" * 81, "😀"
+#: What no service may take, by what it is sent to. In a namespace of its own: where one takes it all the same, that
+#: changes nothing for the calls above.
+BAD: dict[tuple[str, str], list[Any]] = {
+    ("PUT", ""): [
+        b"{", b"", [], {}, {"namespace": LONG}, {"namespace": WIDE}, {"namespace": 1},
+        {"namespace": "Bad", "owner": "x" * 256},
+        {"namespace": "Bad", "visibility": "shared"}, {"namespace": "Bad", "protected": "yes"},
+        {"namespace": "Bad", "display_name": LONG}, {"namespace": "Bad", "created_at": "x"},
+        {"namespace": "Bad", "bad": 1},
+    ],
+    ("POST", "/objects"): [
+        b"{", [], {}, {"name": 1}, {"name": WIDE}, {"name": "n", "required": "a"}, {"name": "n", "bad": 1},
+        {"name": "n", "properties": []}, {"name": "n", "properties": {"a": {"type": "string"}}},
+        {"name": "n", "properties": {"a": {**SIMPLE, "type": "int"}}}, {"name": "n", "created_at": "x"},
+        {"name": "n", "description": 1},
+    ],
+    ("PUT", "/objects/o"): [
+        b"{", [], {}, {"name": LONG}, {"name": WIDE}, {"name": "o", "self": "x"}, {"name": "o", "bad": 1},
+    ],
+    ("POST", "/properties"): [
+        b"{", [], {}, {"name": LONG, **SIMPLE}, {"name": WIDE, **SIMPLE}, {"name": 1, **SIMPLE},
+        *({"name": "n", **SIMPLE, **wrong} for wrong in (
+            {"enum": "a"}, {"minimum": "x"}, {"pattern": 1}, {"items": []}, {"items": {"type": "zz"}}, {"maxItems": -1},
+            {"uniqueItems": "x"}, {"operators": "or"}, {"readonly": 1}, {"required": [1]}, {"title": 1},
+            {"description": 1},
+        )),
+    ],
+    ("PUT", "/properties/p"): [
+        b"{", [], {}, {"name": LONG, **SIMPLE}, {"name": WIDE, **SIMPLE}, {"name": "p", "type": "string"},
+    ],
+    ("PUT", "/tags/t"): [b"{", [], {}, {"name": LONG}, {"name": 1}, {"name": "t", "bad": 1}, {"name": WIDE}],
+    ("POST", "/tags"): [
+        b"{", [], {"tags": "x"}, {"tags": [1]}, {"tags": [{}]}, {"tags": [{"name": LONG}]}, {"tags": [{"name": WIDE}]},
+        {"tags": [{"name": 1}]}, {"tags": [{"name": "n", "bad": 1}]},
+    ],
+    ("POST", "/resource_types"): [
+        b"{", [], {}, {"name": 1}, {"name": WIDE}, {"name": "OS::N", "prefix": LONG}, {"name": "OS::N", "prefix": 1},
+        {"name": "OS::N", "properties_target": LONG},
+    ],
+    ("GET", "/tags?limit=-1"): [None], ("GET", "/tags?limit=x"): [None], ("GET", "/tags?sort_dir=x"): [None],
+    ("PATCH", ""): [{}], ("POST", ""): [{}], ("PUT", "/objects"): [{}], ("PATCH", "/tags/t"): [{}],
+    ("DELETE", f"/tags/{LONG}"): [None], ("GET", f"/properties/{LONG}"): [None], ("GET", f"/objects/{WIDE}"): [None],
+}  # fmt: skip
+SOME = {"objects": [{"name": "o"}], "tags": [{"name": "t"}], "properties": {"p": SIMPLE}}
+REFUSED: list[Call] = [
+    Call("POST", N, {"namespace": "Bad", **SOME}),
+    *(Call(method, f"{N}/Bad{path}", body) for (method, path), bodies in BAD.items() for body in bodies),
+    Call("DELETE", f"{N}/Bad"),
+]  # fmt: skip

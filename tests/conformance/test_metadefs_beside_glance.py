@@ -16,7 +16,7 @@ from glancetui.definitions.schemas import DOCUMENTS
 from tests.backends.glance import HEADERS, Glance, new_glance
 from tests.backends.peer import PeerUnavailable, peer_venv
 from tests.backends.processes import CannotStart
-from tests.conformance.metadef_calls import CALLS, Call, N
+from tests.conformance.metadef_calls import CALLS, REFUSED, Call, N
 from tests.metadefs.running import db
 from tests.server.api import Answer, Api
 from tests.serving import running_server
@@ -101,6 +101,25 @@ def test_same_calls_get_the_same_answers(both: Both) -> None:
     assert not different, "\n".join(different)
     assert compared > 1000
     print(f"{len(CALLS)} calls, {compared} fields compared")
+
+
+def test_what_is_refused_there_is_refused_here_and_never_with_a_fault_of_the_server(both: Both) -> None:
+    first, *calls, last = REFUSED
+    assert [asked(api, first).status for api in both] == [201, 201]
+    different, alike = [], 0
+    for call in calls:
+        theirs, ours = asked(both.theirs, call), asked(both.ours, call)
+        better = not 400 <= theirs.status < 500 and 400 <= ours.status < 500  # Glance fails, or takes it
+        alike += theirs.status == ours.status
+        if theirs.status != ours.status and not better:
+            label = f"{call.method} {call.path} {str(call.body)[:120]}"
+            different.append(
+                f"{label}: Glance {theirs.status} {theirs.raw[:200]!r}\n   ours {ours.status} {ours.raw[:200]!r}"
+            )
+    assert not different, "\n".join(different)
+    assert alike > len(calls) / 2
+    assert asked(both.ours, Call("GET", last.path)).json["tags"] == [{"name": "t"}]
+    print(f"{len(calls)} calls, {alike} refused alike")
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTS))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.conformance.conftest import StockClients
+from tests.conformance.shells import said
 
 
 def sha512(path: Path) -> str:
@@ -161,3 +163,87 @@ def test_basic_users_are_kept_apart(basic_auth: StockClients) -> None:
     basic_auth.openstack("image", "create", "roots-own", "--private")
     assert "roots-own" not in basic_auth.openstack("image", "list", user="alice")
     basic_auth.openstack("image", "delete", "roots-own")
+
+
+ROLES = """
+import json, openstack
+from openstack import exceptions
+cloud = openstack.connect(load_yaml_config=False)
+image = cloud.image
+found = {"namespaces": [each.namespace for each in image.metadef_namespaces()]}
+found["properties"] = [each.name for each in image.metadef_properties("Shown")]
+for name, call in (
+    ("create", lambda: image.create_metadef_namespace(namespace="Mine")),
+    ("update", lambda: image.update_metadef_namespace("Shown", namespace="Shown", visibility="private")),
+    ("property", lambda: image.create_metadef_property("Shown", name="q", type="string", title="Q")),
+    ("delete", lambda: image.delete_metadef_namespace("Shown", ignore_missing=False)),
+    ("hidden", lambda: image.get_metadef_namespace("Hidden")),
+):
+    try:
+        call()
+        found[name] = 200
+    except exceptions.HttpException as error:
+        found[name] = error.status_code
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.slow(seconds=15)
+@pytest.mark.xdist_group("keystone")
+def test_roles_of_a_real_keystone_decide_who_writes_definitions_and_who_sees_them(keystone_auth: StockClients) -> None:
+    clients = keystone_auth
+    said(
+        clients,
+        "openstack",
+        "image metadef namespace create Shown --public -f json",
+        "image metadef namespace create Hidden --private -f json",
+        "image metadef property create Shown --name size --title S --type integer --schema {} -f json",
+        "image metadef object create --namespace Shown box -f json",
+        "image metadef resource type association create Shown OS::Glance::Image -f json",
+    )
+    told = said(
+        clients,
+        "openstack",
+        "image metadef namespace list -f json",
+        "image metadef property show Shown size -f json",
+        "image metadef object list Shown -f json",
+        "image metadef resource type list -f json",
+        "! image metadef namespace show Hidden",
+        "! image metadef namespace create Mine",
+        "! image metadef object create --namespace Shown crate",
+        "! image metadef namespace delete Shown",
+        user="alice",
+    )
+    assert [row["namespace"] for row in json.loads(told[0])] == ["Shown"]
+    assert json.loads(told[1])["type"] == "integer"
+    assert "404" in told[4]
+    assert all("403" in text for text in told[5:])
+    told = said(
+        clients,
+        "glance",
+        "md-namespace-list",
+        "md-property-list Shown",
+        "! md-namespace-show Hidden",
+        "! md-namespace-create Mine",
+        "! md-tag-create Shown --name t",
+        user="rita",
+    )
+    assert ("| Shown " in told[0], "| Hidden " in told[0], "| size " in told[1]) == (True, False, True)
+    assert "404" in told[2]
+    assert all("403" in text for text in told[3:])
+    found = json.loads(clients.python(ROLES, user="bob"))
+    assert found == {
+        "namespaces": ["Shown"], "properties": ["size"],
+        "create": 403, "update": 403, "property": 403, "delete": 403, "hidden": 404,
+    }  # fmt: skip
+    told = said(
+        clients,
+        "glance",
+        "md-tag-create Shown --name t",
+        "md-namespace-show Hidden",
+        "md-namespace-delete Hidden",
+        "md-namespace-delete Shown",
+        "md-namespace-list",
+    )
+    assert ("Hidden" in told[1], "Shown" in told[4]) == (True, False)

@@ -1,39 +1,17 @@
-"""Unmodified `openstack image metadef …`, `glance md-…` and openstacksdk on metadata definitions.
-
-The commands of a test run in one process, through the functions that the clients' own scripts call: starting a process
-for each takes longer than all else.
-"""
+"""Unmodified `openstack image metadef …`, `glance md-…` and openstacksdk on metadata definitions."""
 
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 
 import pytest
 
 from tests.conformance.conftest import StockClients
+from tests.conformance.shells import said
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.slow(seconds=10), pytest.mark.xdist_group("stock-none")]
 
-SHELLS = """
-import contextlib, io, json, os, sys
-program, flags = sys.argv[1], json.loads(sys.argv[3])
-said = []
-for words in json.loads(sys.argv[2]):
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        if program == "glance":
-            os.environ.pop("OS_AUTH_TYPE", None)  # as the fixture does for the command itself
-            from glanceclient.shell import OpenStackImagesShell
-            OpenStackImagesShell().main([*flags, *words])
-        else:
-            from openstackclient.shell import main
-            code = main(words)
-            assert not code, (words, code)
-    said.append(out.getvalue())
-print(json.dumps(said))
-"""
 SDK = """
 import json, sys, openstack
 cloud = openstack.connect(load_yaml_config=False)
@@ -60,13 +38,6 @@ image.delete_metadef_namespace("Sdk")
 found["left"] = [each.namespace for each in image.metadef_namespaces()]
 print(json.dumps(found))
 """
-
-
-def said(clients: StockClients, program: str, *commands: str) -> list[str]:
-    """What each command prints; a command that fails, fails the test."""
-    words = json.dumps([shlex.split(command) for command in commands])
-    found: list[str] = json.loads(clients.python(SHELLS, program, words, json.dumps(clients.glance_flags)))
-    return found
 
 
 def test_openstack_command_makes_changes_lists_and_deletes_definitions(no_auth: StockClients) -> None:

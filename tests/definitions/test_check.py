@@ -95,3 +95,13 @@ def test_namespace_of_images_without_a_resource_type_is_for_images() -> None:
 def test_definition_of_an_odd_endpoint_is_passed_over() -> None:
     odd = {**LIBVIRT, "properties": {"a": {"type": 7}, "b": {"enum": "x"}, "hw_disk_bus": {**SIMPLE, "enum": ["ide"]}}}
     assert [each.key for each in Book([odd]).check({"a": "1", "hw_disk_bus": "x"})] == ["hw_disk_bus"]
+
+
+def test_definition_that_only_describes_undoes_no_other() -> None:
+    describing = {
+        "namespace": "OS::Glance::CommonImageProperties",
+        "properties": {"hw_cpu_policy": SIMPLE, "os_distro": SIMPLE},
+    }
+    for namespaces in ([describing, PINNING], [PINNING, describing]):
+        [found] = Book(namespaces).check({"hw_cpu_policy": "dedicate", "os_distro": "anything"})
+        assert (found.kind, found.key, found.namespace) == ("broken", "hw_cpu_policy", "OS::Compute::CPUPinning")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glancetui.definitions import documents, texts
-from glancetui.definitions.difference import steps, whole
+from glancetui.definitions.difference import Step, changed_words, steps, whole
 from glancetui.definitions.property import decoded, document_of, from_document, stored
 from glancetui.errors import BadRequest, Duplicate, Forbidden, GlancetuiError, LimitExceeded
 
@@ -148,3 +148,17 @@ def test_merging_adds_only_and_prefering_the_new_removes_nothing(old: dict[str, 
     assert {step.action for step in steps(old, new, "merge")} <= {"add"}
     assert {step.action for step in steps(old, new, "prefer-new")} <= {"add", "change"}
     assert steps(old, new, "new") == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (["a", "b"], ["a", "c"], "enum: a,b → a,c"),
+        (["a" * 30, "b" * 30], ["a" * 30, "b" * 30, "c"], "enum: +c"),
+        (["a" * 30, "b" * 30, "c"], ["b" * 30, "d"], f"enum: +d -{'a' * 30} -c"),
+        (3, None, "enum: 3 → —"),
+    ],
+)
+def test_a_change_is_told_in_a_line_that_shows_it(old: object, new: object, told: str) -> None:
+    step = Step(action="change", kind="property", name="p", old={"enum": old}, new={"enum": new})
+    assert list(changed_words(step)) == [told]

@@ -175,7 +175,7 @@ def test_quota_that_is_used_up_in_the_last_moment_leaves_no_bytes_and_a_second_t
     with house(tmp_path, storage_quota=1000) as home:
         first, second = home.new(), home.new()
         real = home.registry.bytes_stored
-        home.registry.bytes_stored = lambda _owner: 0  # type: ignore[method-assign]
+        home.registry.bytes_stored = lambda *_: 0  # type: ignore[method-assign]
         home.ingest.upload(OWNER, first.id, Body(noise(600)))
         with pytest.raises(LimitExceeded):
             home.ingest.upload(OWNER, second.id, Body(noise(600)))

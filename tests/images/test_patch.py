@@ -14,14 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from glancetui.config.settings import ImageSettings
+from glancetui.config.settings import ImageSettings, PolicySettings
 from glancetui.errors import BadRequest, Conflict, Forbidden, GlancetuiError, LimitExceeded, NotFound
 from glancetui.images.patch import Dialect, Operation, apply_patch, read_patch
+from glancetui.images.policy import Policy
+from glancetui.images.protection import Protections
 from glancetui.images.schemas import Schemas
 from glancetui.model import Caller, Image
 from glancetui.registry.interface import ImageChange
 
 SETTINGS = ImageSettings(property_quota=5, tag_quota=3)
+OPEN = Protections(None, Policy.load(PolicySettings()))
 SCHEMAS = Schemas(SETTINGS)
 MEMBER = Caller(project="p1", roles=frozenset({"member", "reader"}))
 ADMIN = Caller(project="p1", roles=frozenset({"admin"}), is_admin=True)
@@ -44,7 +47,7 @@ def read(body: object, dialect: Dialect = "v2.1", most: int = 512) -> tuple[Oper
 def patched(
     image: Image, *operations: dict[str, Any], caller: Caller = MEMBER, dialect: Dialect = "v2.1"
 ) -> ImageChange:
-    return apply_patch(image, read(list(operations), dialect), caller, SETTINGS, lambda _rule: None)
+    return apply_patch(image, read(list(operations), dialect), caller, SETTINGS, lambda _rule: None, OPEN)
 
 
 def add(path: str, value: object) -> dict[str, Any]:
@@ -264,12 +267,12 @@ def test_formats_are_settled_once_there_is_data(name: str, status: str) -> None:
 def test_locations_are_not_changed_by_patch(operation: dict[str, Any], shown: bool) -> None:
     options = ImageSettings(show_multiple_locations=shown)
     with pytest.raises(Forbidden):
-        apply_patch(IMAGE, read([operation]), ADMIN, options, lambda _rule: None)
+        apply_patch(IMAGE, read([operation]), ADMIN, options, lambda _rule: None, OPEN)
 
 
 def asked_rules(image: Image, *operations: dict[str, Any]) -> list[str]:
     rules: list[str] = []
-    apply_patch(image, read(list(operations)), MEMBER, SETTINGS, rules.append)
+    apply_patch(image, read(list(operations)), MEMBER, SETTINGS, rules.append, OPEN)
     return rules
 
 
@@ -284,7 +287,7 @@ def test_refusal_by_policy_comes_before_what_the_image_holds() -> None:
         raise NotFound("hidden")
 
     with pytest.raises(NotFound):
-        apply_patch(IMAGE, read([drop("/nope")]), MEMBER, SETTINGS, hide)
+        apply_patch(IMAGE, read([drop("/nope")]), MEMBER, SETTINGS, hide, OPEN)
 
 
 def test_property_quota_counts_what_is_there_afterwards() -> None:
@@ -315,7 +318,7 @@ def test_image_beyond_its_quota_can_still_lose_and_change_what_it_has() -> None:
 def test_minus_one_is_no_quota() -> None:
     options = ImageSettings(property_quota=-1, tag_quota=-1)
     body = [add(f"/p{n}", "x") for n in range(400)] + [put("/tags", [str(n) for n in range(400)])]
-    assert len(apply_patch(IMAGE, read(body), MEMBER, options, lambda _rule: None).tags) == 400  # type: ignore[arg-type]
+    assert len(apply_patch(IMAGE, read(body), MEMBER, options, lambda _rule: None, OPEN).tags) == 400  # type: ignore[arg-type]
 
 
 names = st.sampled_from(["a", "b", "os_distro", "a/b~c"])
@@ -370,4 +373,4 @@ items = st.dictionaries(
 @given(st.lists(items, max_size=4) | json_values, st.sampled_from(["v2.0", "v2.1"]))
 def test_whatever_is_sent_is_taken_or_refused_by_an_error_of_ours(body: object, dialect: Dialect) -> None:
     with contextlib.suppress(GlancetuiError):
-        apply_patch(IMAGE, read(body, dialect), MEMBER, SETTINGS, lambda _rule: None)
+        apply_patch(IMAGE, read(body, dialect), MEMBER, SETTINGS, lambda _rule: None, OPEN)

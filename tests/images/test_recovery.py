@@ -204,10 +204,10 @@ def test_a_quota_that_cannot_be_asked_at_once_is_asked_again(tmp_path: Path) -> 
         image, real = home.new(), home.registry.bytes_stored
         calls = iter(range(10))
 
-        def second_fails(owner: str | None) -> int:
+        def second_fails(owner: str | None, besides: str | None = None) -> int:
             if next(calls) == 1:  # the one at the end of the data
                 raise RegistryUnavailable("away")
-            return real(owner)
+            return real(owner, besides)
 
         home.registry.bytes_stored = second_fails  # type: ignore[method-assign]
         assert home.ingest.upload(OWNER, image.id, Body(b"data")).status == "active"

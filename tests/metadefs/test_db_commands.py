@@ -27,6 +27,14 @@ def test_catalogue_loads_within_two_seconds_of_cpu_and_again_without_a_change(tm
         assert "holds all that was asked for already" in db(tmp_path / "data", "load-metadefs", *flags)
 
 
+def test_on_a_new_machine_loading_makes_the_folder_and_the_database(tmp_path: Path) -> None:
+    data = tmp_path / "not" / "there"
+    assert run_db(data, "load-metadefs", "--dry-run").code == 1
+    assert not data.exists()
+    assert "add 33 × namespace" in run_db(data, "load-metadefs").out
+    assert data.stat().st_mode & 0o777 == 0o750
+
+
 def test_what_was_exported_loads_again_to_the_same_state(tmp_path: Path) -> None:
     db(tmp_path / "data", "load-metadefs")
     db(tmp_path / "data", "export-metadefs", str(tmp_path / "first"))

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import pytest
 
+from glancetui.definitions.files import MOST
 from glancetui.errors import Duplicate, Forbidden, LimitExceeded, NotFound
 from glancetui.metadefs import files
 from glancetui.metadefs.documents import namespace_of
@@ -325,4 +326,4 @@ def test_catalogue_goes_into_every_database_and_comes_back_as_it_was(registry: S
     for document in catalogue:
         assert registry.load_metadef_namespace(document, "overwrite", False, WHO) == []
         kept = files.document_of(registry.metadef_contents(document.fields.name, ADMIN))
-        assert namespace_of(kept, "nobody", files.MOST).fields == document.fields
+        assert namespace_of(kept, "nobody", MOST).fields == document.fields

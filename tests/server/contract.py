@@ -327,12 +327,14 @@ IMPORT = (
     call("a task is never deleted", 405, "DELETE", f"/v2/tasks/{UNKNOWN}", caller="admin"),
     call("a wrong method", 405, "PUT", "/v2/images/{id}/import"),
     call("a wrong method", 405, "POST", "/v2/info/import"),
+    call("a wrong method", 405, "POST", "/v2/info/usage"),
+    call("a body where none belongs", 400, "GET", "/v2/info/usage", body={}),
 )  # fmt: skip
 
 LATER = tuple(
     call("not here yet", 404, method, path)
     for method, path in (
-        ("GET", "/v2/info/stores"), ("GET", "/v2/info/stores/detail"), ("GET", "/v2/info/usage"),
+        ("GET", "/v2/info/stores"), ("GET", "/v2/info/stores/detail"),
         ("GET", "/v2/images/{id}/locations"), ("POST", "/v2/images/{id}/locations"), ("GET", "/v2/cache"),
         ("DELETE", "/v2/stores/fast/{id}"),
     )

@@ -33,7 +33,10 @@ IMAGE = Image(
 
 
 def view(**more: Any) -> wire.View:
-    return wire.View(nullable=frozenset({"kernel_id"}), shown_locations=lambda image: image.locations, **more)
+    return wire.View(
+        readable=lambda properties: properties, nullable=frozenset({"kernel_id"}),
+        shown_locations=lambda image: image.locations, **more,
+    )  # fmt: skip
 
 
 def shown(image: Image, **more: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from glancetui.tui import settings as tui_settings
 from glancetui.tui.actions import ACTIONS, BY_ID, Keymap, of_view
 from glancetui.tui.boxes.columns import Columns
 from glancetui.tui.boxes.confirm import Confirm
+from glancetui.tui.boxes.definitions import ImportForm
 from glancetui.tui.boxes.find import Find
 from glancetui.tui.boxes.help import Help
 from glancetui.tui.boxes.line import LineBox
@@ -93,6 +94,12 @@ EFFECTS: dict[str, tuple[tuple[str, ...], Effect]] = {
     "image.edit": ((), lambda at: "editor" in at.app.session.notices[-1].sentence),  # a test's screen cannot be lent
     "image.amend": ((), opened(LineBox)),
     "image.add": (("enter",), opened(PropertyBox)),
+    "property.send": (
+        ("enter", "]", "enter", "ctrl+u", "x", "enter"),
+        lambda at: at.service.images[NEWEST].properties["hw_disk_bus"] == "x",
+    ),
+    "look.used": (("0", *"/watchdog_action", "enter", "G"), at_view("images")),
+    "definition.import": (("0",), opened(ImportForm)),
     "transfer.cancel": (("3",), opened(Confirm)),
     "undo.list": (("P",), titled("Undo")),
     "app.quit": (("enter",), at_view("images")),
@@ -119,6 +126,8 @@ async def test_each_action_does_what_its_key_promises(part: int) -> None:
             await at.press(*keys)
             if name == "ask.next_match":
                 await at.until(lambda: at.desk.raw.found)
+            if name == "look.used":
+                await at.until(lambda: at.desk.metadefs.current.kind == "property")
             if name == "undo.list":
                 await at.until(lambda: at.app.session.history.changes)
             if name == "transfer.cancel":
@@ -142,8 +151,9 @@ async def begin_again(at: Screen, images: dict) -> None:
     at.images._share = 3
     at.desk.go("dashboard")
     at.desk.go("images")
+    at.images.try_filter("")
     at.table.clear_marks()
-    await at.until(lambda: at.images.source.rows.row(0).document == images[NEWEST].document)
+    await at.until(lambda: (row := at.images.source.rows.row(0)) and row.document == images[NEWEST].document)
     at.table.move(0)
     await at.pilot.pause()
 

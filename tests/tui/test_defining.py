@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from glancetui.tui.boxes.form import FormBox
 from tests.tui.fakes import ListService, screen
 from tests.tui.test_acting import edits, heard  # noqa: F401 - a fixture
 from tests.tui.test_metadefs_view import opened
@@ -143,3 +146,77 @@ async def test_a_read_only_session_changes_nothing() -> None:
             await at.press(key)
             assert at.app.screen is at.desk
         assert not at.service.definitions.applied
+
+
+EXPLODING = "(a{999}){999}"
+
+
+@pytest.mark.parametrize(
+    ("keys", "field", "value", "said"),
+    [
+        (("n",), "namespace", "x" * 81, "80"),
+        (("n",), "namespace", "😀", "four bytes"),
+        (("n",), "namespace", "a/b", "cannot stand in a path"),
+        (("n",), "namespace", "Site::Sizes", "There is a namespace Site::Sizes already"),
+        pytest.param(("n",), "description", "x" * 501, "longer than 500", id="longest"),
+        (("j", "a", "p"), "name", "x" * 81, "80"),
+        (("j", "a", "p"), "name", "site_cores", "There is a property site_cores already"),
+        (("j", "a", "p"), "pattern", EXPLODING, "grows too large"),
+        (("j", "a", "p"), "pattern", "((a", "no regular expression"),
+        (("j", "a", "p"), "allowed", "'open", "No closing quotation"),
+        (("j", "a", "p"), "most", "-1", "maxLength"),
+        (("j", "l", "j", "j", "j", "E"), "least", "9", "minimum 9 is above maximum 8"),
+        (("j", "a", "t"), "name", "gold", "twice"),
+        (("j", "a", "t"), "name", "😀", "four bytes"),
+        (("j", "a", "o"), "name", "Rack", "twice"),
+        (("j", "a", "o"), "required", "a,b", "comma"),
+    ],
+)
+async def test_bad_input_is_told_at_its_field_while_it_is_typed_and_is_not_sent(
+    keys: tuple[str, ...], field: str, value: str, said: str
+) -> None:
+    async with screen(ListService(3)) as at:
+        await opened(at)
+        await at.press(*keys)
+        await at.until(lambda: isinstance(at.app.screen, FormBox))
+        box = at.app.screen
+        for found in box.query("#namespace, #name"):
+            found.value = found.value or "A"
+        box.query_one(f"#{field}").value = value
+        await at.until(lambda: box.query_one(f"#row-{field}").has_class("wrong"))
+        await at.press("ctrl+s")
+        await at.until(lambda: box.query_one(f"#{field}").has_focus)
+        assert said in box.problem
+        assert at.app.screen is box
+        assert not at.service.definitions.applied
+
+
+async def test_a_namespace_is_changed_as_json_checked_while_it_is_typed() -> None:
+    async with screen(ListService(3)) as at:
+        await opened(at)
+        await at.press("j", "l", "j", "j", "j", "r", "E")
+        await at.sees("Site::Sizes as JSON", '"site_cores"')
+        box = at.app.screen
+        area = box.query_one("#document")
+        right = area.text
+        for text, said in (
+            (right.replace("8", "-8"), "minimum 1 is above maximum -8"),
+            (right[:-3], "this is not JSON"),
+            ("[" * 100_000, "nested too deeply"),
+            (right.replace("Site::Sizes", "Other", 1), "the name stays Site::Sizes"),
+            (right.replace('"gold"', '"silver"'), "silver stands in the document twice"),
+        ):
+            area.text = text
+            await at.until(lambda said=said: said in box.problem)
+            await at.press("ctrl+s")
+            assert at.app.screen is box
+        area.text = right.replace("8", "16", 1)
+        await at.until(lambda: not box.problem)
+        await at.press("escape")
+        await at.sees("esc once more drops what you typed")
+        await at.press("ctrl+s")
+        await at.sees("Change Site::Sizes?", "maximum: 8 → 16")
+        await heard(at)
+        await at.press("y")
+        await at.until(lambda: site(at)["properties"]["site_cores"]["maximum"] == 16)
+        await at.until(lambda: at.desk.view is at.desk.metadefs)

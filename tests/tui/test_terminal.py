@@ -10,6 +10,7 @@ import subprocess
 import sys
 import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,12 @@ import sys
 from tests.tui.fakes import ListService, Opening
 from glancetui.tui.application import GlanceApp
 from glancetui.tui.desk import Desk
+from glancetui.tui.lost import leave_when_the_terminal_goes
 from glancetui.tui.settings import Settings
 def defect(self): raise ZeroDivisionError("made by a test")
 Desk.act_help = defect
 app = GlanceApp(Opening(ListService(5)), Settings(motion=False, ascii=False))
+leave_when_the_terminal_goes()
 app.run()
 sys.exit(app.return_value if app.return_value is not None else app.return_code)
 """
@@ -64,7 +67,8 @@ def program(tmp_path: Path):
         running.process.kill()
         running.process.wait()
         for end in running.ends:
-            os.close(end)
+            with suppress(OSError):  # a test has closed it
+                os.close(end)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
@@ -85,3 +89,11 @@ def test_a_defect_gives_the_terminal_back_and_shows_no_trace(program: Program, t
     assert all(sequence in program.written for sequence in LEFT)
     assert termios.tcgetattr(program.ours) == program.before
     assert "made by a test" in (tmp_path / "glancetui" / "crash.log").read_text()
+
+
+@pytest.mark.parametrize("keys", [b"", b"n", b":"])
+def test_it_ends_when_its_terminal_has_gone(program: Program, keys: bytes) -> None:
+    os.write(program.ours, keys)
+    program.read_until(lambda: b"Publish" in program.written if keys == b"n" else True)
+    os.close(program.ours)
+    assert program.process.wait(20) == 128 + signal.SIGHUP

@@ -7,10 +7,8 @@ from glancetui.config.option import Option, Section
 
 NO_CACHE = "this version has no image cache"
 NO_DELAY = "this version deletes data at once, through an outbox that survives crashes"
-NO_NOTIFICATIONS = "this version sends no notifications"
-NO_LIMITS = "this version takes quotas from its own options, not from Keystone"
+NO_RPC = "notifications are sent, and nothing is listened for"
 NO_LOCATION_API = "this version does not take data by its location"
-NO_PROTECTION = "this version has no property protections: custom properties are NOT protected"
 NO_ENCRYPTION = "location URLs hold no secrets and are not encrypted"
 NO_DEBUGGER = "there is no remote debugger"
 OWN_SERVER = "the service has an HTTP server of its own; see [glancetui]"
@@ -91,8 +89,10 @@ DEFAULT = Section(
             "use_keystone_limits",
             Kind.BOOLEAN,
             False,
-            "Take quotas from Keystone's unified limits.",
-            no_effect=NO_LIMITS,
+            (
+                "Keep to Keystone's unified limits: image_size_total, image_stage_total, image_count_total, "
+                "image_count_uploading. See [oslo_limit]."
+            ),
         ),
         Option(
             "do_secure_hash",
@@ -112,15 +112,16 @@ DEFAULT = Section(
             "property_protection_file",
             Kind.TEXT,
             None,
-            "File that says which roles may create, read, update and delete which custom properties.",
-            no_effect=NO_PROTECTION,
+            (
+                "File that says who may create, read, update and delete which custom properties, looked for in the "
+                "folders of the configuration. Re-read on SIGHUP. Not set: none is protected."
+            ),
         ),
         Option(
             "property_protection_rule_format",
             Kind.TEXT,
             "roles",
             "Whether that file names roles or policies.",
-            no_effect=NO_PROTECTION,
             choices=("roles", "policies"),
         ),
         Option(
@@ -199,31 +200,32 @@ DEFAULT = Section(
         ),
         Option("daemon", Kind.BOOLEAN, False, "Run the scrubber as a daemon.", no_effect=NO_DELAY),
         Option("restore", Kind.TEXT, None, "Id of the image that the scrubber puts back.", no_effect=NO_DELAY),
-        Option("disabled_notifications", Kind.LIST, [], "Notifications that are not sent.", no_effect=NO_NOTIFICATIONS),
+        Option(
+            "disabled_notifications",
+            Kind.LIST,
+            [],
+            "Notifications that are not sent: kinds such as image.create, or groups such as image or image.member.",
+        ),
         Option(
             "default_publisher_id",
             Kind.TEXT,
             "image.localhost",
             "Name of the sender in notifications.",
-            no_effect=NO_NOTIFICATIONS,
         ),
         Option(
             "transport_url",
             Kind.TEXT,
             "rabbit://",
             "Address of the message broker.",
-            no_effect=NO_NOTIFICATIONS,
             secret=True,
         ),
-        Option(
-            "control_exchange", Kind.TEXT, "openstack", "Exchange of the message broker.", no_effect=NO_NOTIFICATIONS
-        ),
+        Option("control_exchange", Kind.TEXT, "glance", "Exchange of the message broker."),
         Option(
             "executor_thread_pool_size",
             Kind.INTEGER,
             64,
             "Threads for messages from the broker.",
-            no_effect=NO_NOTIFICATIONS,
+            no_effect=NO_RPC,
             former=(("DEFAULT", "rpc_thread_pool_size"),),
         ),
         Option(
@@ -231,9 +233,9 @@ DEFAULT = Section(
             Kind.INTEGER,
             60,
             "Seconds to wait for an answer through the broker.",
-            no_effect=NO_NOTIFICATIONS,
+            no_effect=NO_RPC,
         ),
-        Option("rpc_ping_enabled", Kind.BOOLEAN, False, "Answer pings through the broker.", no_effect=NO_NOTIFICATIONS),
+        Option("rpc_ping_enabled", Kind.BOOLEAN, False, "Answer pings through the broker.", no_effect=NO_RPC),
         Option(
             "metadata_encryption_key",
             Kind.TEXT,

@@ -102,6 +102,13 @@ GLANCETUI = Section(
             "Uploads that a worker takes at once; beyond it 503 with Retry-After.",
             minimum=1,
         ),
+        Option(
+            "notifications_kept",
+            Kind.INTEGER,
+            100_000,
+            "Notifications that wait for the message broker; where it is away for longer, the oldest are dropped.",
+            minimum=1000,
+        ),
         Option("max_jobs", Kind.INTEGER, 8, "Imports that a worker does at once; others wait.", minimum=1, maximum=256),
         Option(
             "fetch_idle_seconds",

@@ -54,31 +54,32 @@ HEALTHCHECK = Section(
             "/etc/glance/healthcheck_disable",
             "While this file exists, /healthcheck answers 503, so that a balancer takes the node out.",
         ),
-        Option("backends", Kind.LIST, [], "Checks to run.", no_effect="the check for disable_by_file_path always runs"),
-        Option("detailed", Kind.BOOLEAN, False, "Answer with details.", no_effect="details are in /metrics"),
         Option(
-            "allowed_source_ranges",
+            "backends",
             Kind.LIST,
             [],
-            "Networks that may ask.",
-            no_effect="a balancer or firewall decides who may ask",
+            (
+                "Further checks: disable_by_files_ports, enable_by_files. That for disable_by_file_path always runs; "
+                "/readyz asks registry and store."
+            ),
         ),
         Option(
-            "ignore_proxied_requests",
+            "detailed",
             Kind.BOOLEAN,
             False,
-            "Do not answer requests that came through a proxy.",
-            no_effect="a balancer or firewall decides who may ask",
+            "Answer with details.",
+            no_effect="it would tell of the machine; see /readyz",
         ),
+        Option("allowed_source_ranges", Kind.LIST, [], "Networks that may ask, others get 403. Empty: everybody may."),
+        Option("ignore_proxied_requests", Kind.BOOLEAN, False, "Answer 403 to requests that came through a proxy."),
         Option(
             "disable_by_file_paths",
             Kind.LIST,
             [],
-            "Port and file pairs that take single ports out.",
-            no_effect="one file takes the node out",
+            "Pairs PORT:FILE for the check disable_by_files_ports: while the file exists, that port answers 503.",
         ),
         Option(
-            "enable_by_file_paths", Kind.LIST, [], "Files that must exist.", no_effect="one file takes the node out"
+            "enable_by_file_paths", Kind.LIST, [], "Files for the check enable_by_files: while one is missing, 503."
         ),
     ),
 )
@@ -91,7 +92,7 @@ OSLO_MIDDLEWARE = Section(
             "enable_proxy_headers_parsing",
             Kind.BOOLEAN,
             False,
-            "Believe X-Forwarded-Proto, -Host and -Prefix; only where a proxy sets them always.",
+            "Believe Forwarded, or else X-Forwarded-Proto and -Host, and -Prefix; only where a proxy sets them always.",
         ),
         Option(
             "http_basic_auth_user_file",

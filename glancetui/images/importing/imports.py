@@ -17,6 +17,7 @@ from glancetui.images.importing.staging import Staging
 from glancetui.images.ingest import begun
 from glancetui.images.jobs import JobRunner
 from glancetui.images.rules import Condition, Images, anyway
+from glancetui.images.signatures import is_signed
 from glancetui.model import Caller, Image, ImageStatus
 from glancetui.registry.interface import Registry
 from glancetui.registry.jobs import ImportSpec, Job, Method, NewJob
@@ -71,7 +72,10 @@ class Imports:
         token: str | None = None,
         endpoint_of: EndpointOf | None = None,
     ) -> Job | Elsewhere | None:
-        """The job; None where nothing is left to do. Raises BadRequest, Forbidden, NotFound, Conflict."""
+        """The job; None where nothing is left to do.
+
+        Raises BadRequest, Forbidden, NotFound, Conflict, LimitExceeded, Unavailable.
+        """
         refuse_read_only(caller)
         request = read_import(body, header_store, self._settings.enabled_import_methods)
         self._check_single_store(request, header_store)
@@ -85,11 +89,13 @@ class Imports:
         if request.uri is not None:
             self._fetcher.check(request.uri)
         endpoint = self._endpoint(request, endpoint_of)
+        staged_size = image.size if request.method == "glance-direct" else None
+        allowance = self._images.quotas.allowance(image.owner, staged_size)
         job_id = str(uuid.uuid4())
 
         def begin(seen: Seen) -> Job:
             new = self._new_job(job_id, request, stores, image, caller, endpoint)
-            return self._registry.begin_import(seen, new, actor_of(caller))
+            return self._registry.begin_import(seen, new, actor_of(caller), allowance)
 
         def again() -> Image:
             nonlocal image
@@ -103,6 +109,8 @@ class Imports:
         image = self._images.visible(caller, image_id)
         self._images.forbid_or_hide("copy_image" if request.method == "copy-image" else "modify_image", caller, image)
         check_state(image, request)
+        if request.method != "copy-image":  # of what is there already nothing becomes different
+            self._images.check_before_import(image)
         return image
 
     def begin_task(self, caller: Caller, attributes: Mapping[str, Any], uri: str, task_input: object) -> Job:
@@ -126,7 +134,8 @@ class Imports:
             lease=self._runner.lease,
         )
         seen = Seen(image_id=image.id, revision=image.revision, updated_at=image.updated_at)
-        return self._run(self._registry.begin_import(seen, new, actor_of(caller)), None)
+        allowance = self._images.quotas.allowance(image.owner)
+        return self._run(self._registry.begin_import(seen, new, actor_of(caller), allowance), None)
 
     def host_of_staged(self, caller: Caller, image_id: str) -> str | None:
         """Which other node must remove the image's staged data when it is deleted; None: this one, or none has any."""
@@ -169,7 +178,8 @@ class Imports:
         )
         shown = {"image_id": image.id, "import_req": dict(request.body), "backend": list(stores)}
         here = self._runner.has_room()
-        if request.method == "glance-download" and not here:
+        signed = request.method != "copy-image" and is_signed(image.properties)
+        if (request.method == "glance-download" or signed) and not here:
             # Others cannot take it: the token is known to this process alone.
             raise Overloaded("This worker has as many imports under way as it may have. Try again in a moment.")
         return NewJob(

@@ -38,11 +38,14 @@ class Stage:
             raise NotFound("This service takes no staged data (enabled_import_methods). Upload to …/file instead.")
         image = check_queued(self._permitted(caller, image_id))
         limits = self._ingest.limits(image, agreed_size(source.declared_size, declared_size))
+        allowance = self._images.quotas.allowance(image.owner, limits.exact)
         driver, actor = self._staging.driver, actor_of(caller)
         lease = self._settings.upload_lease_seconds
         image, intent = begun(
             image,
-            lambda seen: self._registry.begin_stage(seen, driver.store_id, image_id, self._worker, lease, actor),
+            lambda seen: self._registry.begin_stage(
+                seen, driver.store_id, image_id, self._worker, lease, actor, allowance
+            ),
             lambda: check_queued(self._permitted(caller, image_id)),
         )
         # What an earlier attempt left under the only name that staged data can have. The intent keeps others away.
@@ -57,11 +60,14 @@ class Stage:
             container_format=image.container_format,
             hashes=(),
             check=lambda size, _: self._ingest.check_quota(image, size),
+            allowance=allowance,
         )
         return self._ingest.intake.run(
             taking,
             Publishing(
-                lambda held, found: self._registry.finish_stage(held, found.size, self._staging.url, actor),
+                lambda held, found: self._registry.finish_stage(
+                    held, found.size, self._staging.url, actor, found.quota, found.allowance
+                ),
                 self._staged,
             ),
         )

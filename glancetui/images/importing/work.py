@@ -19,6 +19,7 @@ from glancetui.config.settings import Settings
 from glancetui.errors import (
     BadRequest,
     Conflict,
+    Forbidden,
     GlancetuiError,
     Gone,
     JobFailed,
@@ -28,6 +29,7 @@ from glancetui.errors import (
     Stale,
     StoreFull,
     StoreUnavailable,
+    Unavailable,
     UnsupportedMedia,
 )
 from glancetui.fetch.fetcher import Fetcher
@@ -41,7 +43,7 @@ from glancetui.images.jobs import HandedOver, Running
 from glancetui.images.outbox import now
 from glancetui.images.source import ByteSource
 from glancetui.images.worker import Worker, surely_dead
-from glancetui.model import Image, ImageLocation, ImageStatus
+from glancetui.model import Caller, Image, ImageLocation, ImageStatus
 from glancetui.registry.interface import Published, Registry
 from glancetui.registry.jobs import Facts, ImportSpec, Job
 from glancetui.stores.catalogue import Catalogue
@@ -60,7 +62,9 @@ CODES: Sequence[tuple[type[GlancetuiError], str]] = (  # the first that fits; st
     (Gone, "image-deleted"),
     (NotFound, "data-missing"),
     (Conflict, "conflict"),
+    (Forbidden, "forbidden"),
     (BadRequest, "refused"),
+    (Unavailable, "unavailable"),
 )
 
 
@@ -184,6 +188,9 @@ class ImportWork:
         job, driver = running.job, self._catalogue[store]
         known = self._registry.image(image.id, EVERYTHING) if job.copies or job.spec.method == "copy-image" else None
         facts = material.facts if known is None else None
+        # Copies of a copy that was verified are held against its hash.
+        signed = known is None
+        signature = self._ingest.signatures.of(image.properties, running.secret, job.project) if signed else None
         with material.open() as source:
             running.check()
             running.meter.begin_store(store, source.declared_size)
@@ -200,6 +207,9 @@ class ImportWork:
                 container_format=material.container_format,
                 hashes=self._hashes(known),
                 check=lambda size, value: self._check(image, known, size, value),
+                # What was staged has a known size; of a copy only the first is held against the limit by it.
+                signature=signature,
+                allowance=self._ingest.allowance(image, None if job.copies else job.spec.staged_size),
             )
             return self._ingest.intake.run(
                 taking,
@@ -249,13 +259,17 @@ class ImportWork:
             yield self._copied(image)
             return
         raw = self._raw_material(running, image)
+        copied, caller = raw.facts.properties, caller_of(running.job)
+        self._ingest.check_imported(caller, image, copied, copied)  # before much is done for nothing
         with self._plugins.applied(running, raw.disk_format, raw.container_format, raw.open) as done:
+            properties = {**copied, **done.facts.properties}
+            self._ingest.check_imported(caller, image, properties, copied)
             yield Material(
                 open=done.open,
                 disk_format=done.disk_format,
                 container_format=done.container_format,
                 facts=msgspec.structs.replace(
-                    done.facts, properties={**raw.facts.properties, **done.facts.properties},
+                    done.facts, properties=properties,
                     disk_format=done.facts.disk_format or raw.facts.disk_format,
                     container_format=done.facts.container_format or raw.facts.container_format,
                 ),
@@ -367,6 +381,11 @@ def is_stores_fault(error: GlancetuiError, job: Job) -> bool:
     if isinstance(error, (Stale, RegistryUnavailable, Gone)):
         return False
     return bool(job.copies) or isinstance(error, (StoreFull, StoreUnavailable, LimitExceeded))
+
+
+def caller_of(job: Job) -> Caller:
+    """Who asked for the import, as far as it is known by now."""
+    return Caller(user=job.user, project=job.project, roles=frozenset(job.spec.roles))
 
 
 def done_stores(job: Job) -> set[str]:

@@ -9,14 +9,17 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from glancetui.config.settings import OwedNotifications
 from glancetui.errors import NotFound, RegistryUnavailable, Stale
 from glancetui.model import Image
 from glancetui.registry.interface import Actor, Seen
-from glancetui.registry.sql import events, leases
+from glancetui.registry.sql import events, leases, notices
 from glancetui.registry.sql.dialect import Dialect
 from glancetui.registry.sql.documents import decode_image, document
+from glancetui.registry.sql.notices import Notices
 from glancetui.registry.sql.tables import gt_images, images
 
+_OF_DATA = frozenset({"image.prepare", "image.upload"})
 _STATE = (
     sa.select(
         images.c.id,
@@ -58,10 +61,19 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 class Change:
     """A transaction under way. `now` is its one time, in UTC without zone, as Glance's columns hold it."""
 
-    def __init__(self, db: sa.Connection, dialect: Dialect, moment: datetime, actor: Actor, node: str) -> None:
+    def __init__(
+        self,
+        db: sa.Connection,
+        dialect: Dialect,
+        moment: datetime,
+        actor: Actor,
+        node: str,
+        owed: OwedNotifications | None = None,
+    ) -> None:
         self.db, self._dialect, self.actor, self._node = db, dialect, actor, node
         self.moment = moment  # as our own columns hold it
         self.now = dialect.stored(moment)
+        self.notices = Notices(db, moment, owed)
 
     def state(self, image_id: str) -> State | None:
         """The image's row, which from here on no other transaction changes.
@@ -113,6 +125,16 @@ class Change:
     def tell(self, kind: str, image_id: str | None = None) -> None:
         numbered = not self._dialect.concurrent
         events.add(self.db, kind, image_id, self.actor, self._node, self.moment, numbered=numbered)
+
+    def notify(self, image_id: str, *kinds: str, backend: str | None = None) -> None:
+        """Owe notifications of the image as the transaction has made it by now. `backend`: the store it goes to."""
+        if not self.notices.wants(*kinds):
+            return
+        image = self.image(image_id)
+        for kind in kinds:
+            more = notices.of_import(image) if kind in _OF_DATA else {}
+            more |= {"backend": backend} if backend else {}
+            self.notices.owe(kind, lambda more=more: notices.of_image(image) | more)  # type: ignore[misc]
 
     def image(self, image_id: str) -> Image:
         """The image as this transaction leaves it."""

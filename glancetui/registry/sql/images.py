@@ -12,7 +12,7 @@ from sqlalchemy import exc
 from glancetui.errors import Duplicate, LimitExceeded, NotFound
 from glancetui.model import Image, ImageStatus
 from glancetui.registry.interface import ImageChange, NewImage, Seen
-from glancetui.registry.sql import outbox
+from glancetui.registry.sql import notices, outbox, quotas
 from glancetui.registry.sql.change import Change, State
 from glancetui.registry.sql.expressions import exactly, live, same_text
 from glancetui.registry.sql.tables import (
@@ -23,6 +23,7 @@ from glancetui.registry.sql.tables import (
     image_tags,
     images,
 )
+from glancetui.registry.values import UNLIMITED, Allowance
 
 #: What the bytes said of an image; it goes with them.
 NO_BYTES: Mapping[str, None] = dict.fromkeys(("size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value"))
@@ -51,18 +52,9 @@ _DROP_LOCATIONS = sa.update(image_locations).where(
     image_locations.c.image_id == sa.bindparam("of_image"), live(image_locations)
 )
 _DROP_LOCATION = _DROP_LOCATIONS.where(same_text(image_locations.c.value, sa.bindparam("url")))
-_BYTES_STORED = (
-    sa.select(sa.func.sum(images.c.size))
-    .select_from(images.join(image_locations, image_locations.c.image_id == images.c.id))
-    .where(images.c.deleted == sa.false(), live(image_locations))
-)
-_BYTES_STORED_BY = {
-    True: _BYTES_STORED.where(images.c.owner.is_(None)),
-    False: _BYTES_STORED.where(images.c.owner == sa.bindparam("owner")),
-}
 
 
-def create(change: Change, new: NewImage) -> Image:
+def create(change: Change, new: NewImage, allowance: Allowance = UNLIMITED) -> Image:
     tags = tuple(sorted(set(new.tags)))
     row: dict[str, Any] = {  # Any: of the columns' types
         name: getattr(new, name)
@@ -78,9 +70,11 @@ def create(change: Change, new: NewImage) -> Image:
         change.db.execute(_ADD_IMAGE, {**row, "deleted": False})
     except exc.IntegrityError as error:
         raise _used(new.id) from error
+    quotas.check_new(change, new.owner, allowance)
     _add_properties(change, new.id, new.properties)
     _add_tags(change, new.id, tags)
     change.tell("image.create", new.id)
+    change.notify(new.id, "image.create")
     return Image(**row, properties=dict(new.properties), tags=tags)
 
 
@@ -103,6 +97,7 @@ def apply(change: Change, seen: Seen, wanted: ImageChange) -> Image:
         _replace_tags(change, seen.image_id, set(wanted.tags))
     change.update(state, columns)
     change.tell("image.update", seen.image_id)
+    change.notify(seen.image_id, "image.update")
     return change.image(seen.image_id)
 
 
@@ -112,6 +107,9 @@ def delete(change: Change, seen: Seen) -> None:
 
 def delete_row(change: Change, state: State) -> None:
     image_id = state.image_id
+    if change.notices.wants("image.delete"):
+        payload = notices.of_image(change.image(image_id)) | notices.gone(change.now)
+        change.notices.owe("image.delete", lambda: payload | {"status": ImageStatus.DELETED.value})
     outbox.owe_locations(change, image_id)
     gone = {"of_image": image_id, "deleted": True, "deleted_at": change.now, "updated_at": change.now}
     for statement in _DROP_ALL:
@@ -131,6 +129,7 @@ def add_tag(change: Change, image_id: str, tag: str, quota: int) -> None:
     _add_tags(change, image_id, [tag])
     change.next_revision(state)
     change.tell("image.update", image_id)
+    change.notify(image_id, "image.update")
 
 
 def remove_tag(change: Change, image_id: str, tag: str) -> None:
@@ -139,6 +138,7 @@ def remove_tag(change: Change, image_id: str, tag: str) -> None:
         raise NotFound(f"Image {image_id} has no tag {tag}.")
     change.next_revision(state)
     change.tell("image.update", image_id)
+    change.notify(image_id, "image.update")
 
 
 def drop_locations(change: Change, image_id: str, urls: Collection[str]) -> None:
@@ -159,10 +159,6 @@ def merge_properties(change: Change, image_id: str, wanted: Mapping[str, str], d
 def property_of(change: Change, image_id: str, name: str) -> str | None:
     rows = change.db.execute(_PROPERTIES, {"image_id": image_id})
     return next((value for found, value, deleted in rows if found == name and not deleted), None)
-
-
-def bytes_stored(db: sa.Connection, owner: str | None) -> int:
-    return int(db.execute(_BYTES_STORED_BY[owner is None], {"owner": owner}).scalar() or 0)  # servers sum in decimals
 
 
 def _add_properties(change: Change, image_id: str, properties: Mapping[str, str | None]) -> None:

@@ -16,16 +16,16 @@ import sqlalchemy as sa
 from glancetui.errors import Conflict, NotFound, Stale
 from glancetui.model import Image, ImageStatus
 from glancetui.registry.jobs import CopyMade, Facts, ImportSpec, Job, NewJob, Progress
-from glancetui.registry.sql import tasks, uploads
+from glancetui.registry.sql import quotas, tasks, uploads
 from glancetui.registry.sql.change import Change, State
 from glancetui.registry.sql.documents import decode_images, document, joined
 from glancetui.registry.sql.expressions import live, walk_index
 from glancetui.registry.sql.images import NO_BYTES, delete_row, drop_locations, merge_properties, property_of
+from glancetui.registry.sql.quotas import TO_STORES
 from glancetui.registry.sql.tables import gt_images, gt_jobs, image_locations, images
-from glancetui.registry.values import Intent, Published, Seen
+from glancetui.registry.values import UNLIMITED, Allowance, Intent, Published, Seen
 
 LOCK = "os_glance_import_task"  # properties of the image, as Glance names them
-TO_STORES = "os_glance_importing_to_stores"
 FAILED_STORES = "os_glance_failed_import"
 #: After so long without a sign of life Glance itself takes over the lock of a task of its own.
 FOREIGN_LOCK = {"pending": timedelta(minutes=120), "processing": timedelta(minutes=60)}
@@ -102,7 +102,7 @@ _STRANDED_IMAGES = sa.select(document()).select_from(
 # -- beginning ---------------------------------------------------------------------------------------------------------
 
 
-def begin_import(change: Change, seen: Seen, new: NewJob) -> Job:
+def begin_import(change: Change, seen: Seen, new: NewJob, allowance: Allowance = UNLIMITED) -> Job:
     state = change.unchanged(seen)
     spec = new.spec
     _check_free(change, state, spec)
@@ -132,7 +132,10 @@ def begin_import(change: Change, seen: Seen, new: NewJob) -> Job:
     lock = {LOCK: new.id, TO_STORES: ",".join(spec.stores), FAILED_STORES: ""}
     merge_properties(change, seen.image_id, lock)
     change.update(state, {} if spec.method == "copy-image" else {"status": ImageStatus.IMPORTING.value})
+    quotas.check_import(change, seen.image_id, allowance, staged=spec.method == "glance-direct")
     change.tell("image.import", seen.image_id)
+    change.notify(seen.image_id, "image.update")
+    tasks.notify(change, new.id, "task.create", "task.run", *(["task.processing"] if new.owner else []))
     return one(change.db, new.id)
 
 
@@ -188,6 +191,8 @@ def take_over(change: Change, job: Job, owner: str, lease: float) -> Job:
     if change.db.execute(_SEEN, {**seen, **ours}).rowcount != 1:
         raise _stale(job)
     tasks.set_status(change.db, job.id, "processing", None, change.now)
+    if job.state == "pending":
+        tasks.notify(change, job.id, "task.processing")
     return msgspec.structs.replace(job, **ours)
 
 
@@ -226,6 +231,7 @@ def running(db: sa.Connection, limit: int) -> Sequence[Job]:
 def begin_copy(change: Change, job: Job, store: str, object_id: str, owner: str, lease: float) -> Intent:
     _hold(change, job, {})
     uploads.present(change, job.image_id)
+    change.notify(job.image_id, "image.prepare", backend=store)
     return uploads.intend(change, job.image_id, store, object_id, owner, lease, job.id)
 
 
@@ -251,7 +257,8 @@ def add_copy(
     merge_properties(change, job.image_id, properties)
     change.update(state, columns)
     change.tell("image.upload" if activate else "image.import", job.image_id)
-    uploads.check_quota(change, change.image(job.image_id), published)
+    change.notify(job.image_id, "image.upload", *(["image.activate"] if activate else []), "image.update")
+    quotas.check_stored(change, change.image(job.image_id), published)
     return msgspec.structs.replace(job, copies=copies)
 
 
@@ -270,6 +277,7 @@ def note_failed_store(change: Change, job: Job, store: str) -> Job:
     left = [name for name in job.spec.stores if name not in _stores(job.copies, failed)]
     merge_properties(change, job.image_id, {TO_STORES: ",".join(left), FAILED_STORES: ",".join(failed)})
     change.update(state, {})
+    change.notify(job.image_id, "image.update")
     return msgspec.structs.replace(job, failed_stores=failed)
 
 
@@ -284,17 +292,20 @@ def finish(change: Change, job: Job, message: str, kept_until: datetime) -> None
     _hold(change, job, {"state": "succeeded", "owner": None})
     result = _text({"image_id": job.image_id})
     tasks.end(change.db, job.id, "success", message, result, kept_until, change.now)
+    tasks.notify(change, job.id, "task.success")
     state = change.state(job.image_id)
     if state is not None and not state.deleted:
         merge_properties(change, job.image_id, {TO_STORES: ""}, [LOCK, uploads.STAGE_HOST])
         change.update(state, {})
         change.keep_reason(job.image_id, None)
         change.tell("image.update", job.image_id)
+        change.notify(job.image_id, "image.update")
 
 
 def fail(change: Change, job: Job, code: str, reason: str, back_to: str, message: str, kept_until: datetime) -> None:
     _hold(change, job, {"state": "failed", "owner": None, "error_code": code, "error": reason})
     tasks.end(change.db, job.id, "failure", message, None, kept_until, change.now)
+    tasks.notify(change, job.id, "task.failure")
     state = change.state(job.image_id)
     if state is None or state.deleted:
         return  # the deletion owed the copies' bytes
@@ -309,6 +320,7 @@ def fail(change: Change, job: Job, code: str, reason: str, back_to: str, message
     change.update(state, _undone(job, state, back_to))
     change.keep_reason(job.image_id, reason)
     change.tell("image.update", job.image_id)
+    change.notify(job.image_id, "image.update")
 
 
 def _is_undone(job: Job, state: State) -> bool:
@@ -341,6 +353,7 @@ def give_up(change: Change, seen: Seen, reason: str) -> None:
     change.update(state, {**NO_BYTES, "status": ImageStatus.QUEUED.value})
     change.keep_reason(seen.image_id, reason)
     change.tell("image.update", seen.image_id)
+    change.notify(seen.image_id, "image.update")
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from glancetui.errors import Duplicate, LimitExceeded, NotFound
 from glancetui.model import Member, MemberStatus
 from glancetui.registry.sql.change import Change
 from glancetui.registry.sql.expressions import live
+from glancetui.registry.sql.notices import gone, of_member
 from glancetui.registry.sql.tables import image_members
 
 _OF_IMAGE = (
@@ -64,18 +65,24 @@ def add(change: Change, image_id: str, member_id: str, quota: int) -> Member:
         },
     )
     change.tell("member.create", image_id)
-    return one(change.db, image_id, member_id)
+    member = one(change.db, image_id, member_id)
+    change.notices.owe("image.member.create", lambda: of_member(member))
+    return member
 
 
 def set_status(change: Change, image_id: str, member_id: str, status: str) -> Member:
     change.live(image_id)
     _write(change, image_id, member_id, {"status": status})
     change.tell("member.update", image_id)
-    return one(change.db, image_id, member_id)
+    member = one(change.db, image_id, member_id)
+    change.notices.owe("image.member.update", lambda: of_member(member))
+    return member
 
 
 def remove(change: Change, image_id: str, member_id: str) -> None:
     change.live(image_id)
+    member = one(change.db, image_id, member_id)
+    change.notices.owe("image.member.delete", lambda: of_member(member) | gone(change.now))
     _write(change, image_id, member_id, {"deleted": True, "deleted_at": change.now})
     change.tell("member.delete", image_id)
 

@@ -9,27 +9,32 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from glancetui.config.settings import OwedNotifications
 from glancetui.errors import NotFound, RegistryUnavailable
 from glancetui.model import Image, ImageStatus, Member, Viewer
 from glancetui.registry.interface import (
     Actor,
+    Allowance,
     Event,
     ImageChange,
     ImageQuery,
     Intent,
     NewImage,
+    Notification,
     OutboxEntry,
     Published,
     Seen,
+    Usage,
 )
 from glancetui.registry.jobs import Facts, Job, NewJob, Progress, Task, TaskQuery
-from glancetui.registry.sql import events, images, jobs, leases, members, outbox, tasks, uploads
+from glancetui.registry.sql import events, images, jobs, leases, members, notices, outbox, quotas, tasks, uploads
 from glancetui.registry.sql.change import Change
 from glancetui.registry.sql.database import Clock, Database, Result, utc_now
 from glancetui.registry.sql.documents import decode_image
 from glancetui.registry.sql.listing import Pages
 from glancetui.registry.sql.metadefs.registry import SqlMetadefs
 from glancetui.registry.sql.show import Show
+from glancetui.registry.values import UNLIMITED
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +42,12 @@ log = logging.getLogger(__name__)
 class SqlRegistry(SqlMetadefs):
     """Implements `glancetui.registry.interface.Registry`, which documents the methods. Usable from many threads."""
 
-    def __init__(self, database: Database, node: str, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, database: Database, node: str, clock: Clock = utc_now, owed: OwedNotifications | None = None
+    ) -> None:
+        """`owed` None: no notifications are kept."""
         self._database = database
+        self._owed = owed
         self._node = node
         self._clock = clock
         self._pages = Pages(database)
@@ -47,7 +56,9 @@ class SqlRegistry(SqlMetadefs):
 
     def _change(self, actor: Actor, work: Callable[[Change], Result]) -> Result:
         dialect = self._database.dialect
-        result = self._database.write(lambda db: work(Change(db, dialect, self._clock(), actor, self._node)))
+        result = self._database.write(
+            lambda db: work(Change(db, dialect, self._clock(), actor, self._node, self._owed))
+        )
         if dialect.concurrent and next(self._changes) % events.NUMBERED_AT_ONCE == 0:
             self._number_unread_events()
         return result
@@ -65,8 +76,8 @@ class SqlRegistry(SqlMetadefs):
 
     # -- images --------------------------------------------------------------------------------------------------------
 
-    def create_image(self, new: NewImage, actor: Actor) -> Image:
-        return self._change(actor, lambda change: images.create(change, new))
+    def create_image(self, new: NewImage, actor: Actor, allowance: Allowance = UNLIMITED) -> Image:
+        return self._change(actor, lambda change: images.create(change, new, allowance))
 
     def image(self, image_id: str, viewer: Viewer) -> Image:
         text = self._database.read(lambda db: self._show.document(db, image_id, viewer))
@@ -89,14 +100,27 @@ class SqlRegistry(SqlMetadefs):
     def remove_tag(self, image_id: str, tag: str, actor: Actor) -> None:
         self._change(actor, lambda change: images.remove_tag(change, image_id, tag))
 
-    def bytes_stored(self, owner: str | None) -> int:
-        return self._database.read(lambda db: images.bytes_stored(db, owner))
+    def bytes_stored(self, owner: str | None, besides: str | None = None) -> int:
+        return self._database.read(lambda db: quotas.bytes_stored(db, owner, besides))
+
+    def usage(self, owner: str) -> Usage:
+        return self._database.read(lambda db: quotas.usage(db, owner))
 
     # -- bytes ---------------------------------------------------------------------------------------------------------
 
-    def begin_upload(self, seen: Seen, store: str, object_id: str, owner: str, lease: float, actor: Actor) -> Intent:
+    def begin_upload(
+        self,
+        seen: Seen,
+        store: str,
+        object_id: str,
+        owner: str,
+        lease: float,
+        actor: Actor,
+        allowance: Allowance = UNLIMITED,
+    ) -> Intent:
         return self._change(
-            actor, lambda change: uploads.begin(change, seen, store, object_id, owner, lease, ImageStatus.SAVING)
+            actor,
+            lambda change: uploads.begin(change, seen, store, object_id, owner, lease, ImageStatus.SAVING, allowance),
         )
 
     def renew_intent(self, intent: Intent, lease: float) -> Intent:
@@ -125,16 +149,34 @@ class SqlRegistry(SqlMetadefs):
 
     # -- staging and jobs ----------------------------------------------------------------------------------------------
 
-    def begin_stage(self, seen: Seen, store: str, object_id: str, owner: str, lease: float, actor: Actor) -> Intent:
+    def begin_stage(
+        self,
+        seen: Seen,
+        store: str,
+        object_id: str,
+        owner: str,
+        lease: float,
+        actor: Actor,
+        allowance: Allowance = UNLIMITED,
+    ) -> Intent:
+        status = ImageStatus.UPLOADING
         return self._change(
-            actor, lambda change: uploads.begin(change, seen, store, object_id, owner, lease, ImageStatus.UPLOADING)
+            actor, lambda change: uploads.begin(change, seen, store, object_id, owner, lease, status, allowance)
         )
 
-    def finish_stage(self, intent: Intent, size: int, host: str | None, actor: Actor) -> Image:
-        return self._change(actor, lambda change: uploads.finish_stage(change, intent, size, host))
+    def finish_stage(
+        self,
+        intent: Intent,
+        size: int,
+        host: str | None,
+        actor: Actor,
+        quota: int | None = None,
+        allowance: Allowance = UNLIMITED,
+    ) -> Image:
+        return self._change(actor, lambda change: uploads.finish_stage(change, intent, size, host, quota, allowance))
 
-    def begin_import(self, seen: Seen, job: NewJob, actor: Actor) -> Job:
-        return self._change(actor, lambda change: jobs.begin_import(change, seen, job))
+    def begin_import(self, seen: Seen, job: NewJob, actor: Actor, allowance: Allowance = UNLIMITED) -> Job:
+        return self._change(actor, lambda change: jobs.begin_import(change, seen, job, allowance))
 
     def claim_job(self, owner: str, site: str, lease: float, now: datetime) -> Job | None:
         if not self._database.read(
@@ -215,6 +257,14 @@ class SqlRegistry(SqlMetadefs):
 
     def postpone_outbox(self, entry: OutboxEntry, until: datetime, error: str) -> None:
         self._database.write(lambda db: outbox.postpone(db, entry, until, error))
+
+    # -- notifications -------------------------------------------------------------------------------------------------
+
+    def notifications(self, limit: int) -> Sequence[Notification]:
+        return self._database.read(lambda db: notices.waiting(db, limit))
+
+    def finish_notifications(self, numbers: Sequence[int]) -> None:
+        self._database.write(lambda db: notices.forget(db, numbers))
 
     # -- members -------------------------------------------------------------------------------------------------------
 

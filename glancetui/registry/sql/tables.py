@@ -365,6 +365,21 @@ gt_outbox = sa.Table(
 )
 
 
+#: What is owed to the message broker, oldest first.
+gt_notifications = sa.Table(
+    "gt_notifications",
+    metadata,
+    sa.Column("id", BigSize, primary_key=True, autoincrement=True, nullable=False),
+    sa.Column("message_id", sa.String(36), nullable=False),
+    sa.Column("kind", sa.String(64), nullable=False),
+    sa.Column("priority", sa.String(16), nullable=False),
+    sa.Column("payload", LongProse, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sqlite_autoincrement=True,  # numbers only grow, or a new row could be taken for one that was sent
+    **ON_MYSQL,
+)
+
+
 def _told() -> tuple[sa.Column[Any], ...]:
     return (
         sa.Column("kind", sa.String(64), nullable=False),

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from glancetui.errors import BadRequest, NotFound
 from glancetui.registry.jobs import NewJob, Progress, Task, TaskQuery
 from glancetui.registry.sql.change import Change
+from glancetui.registry.sql.notices import of_task
 from glancetui.registry.sql.tables import gt_jobs, task_info, tasks
 
 _BEYOND = re.compile("[\0\U00010000-\U0010ffff]")
@@ -88,6 +89,15 @@ def add(change: Change, job: NewJob, image_id: str, status: str) -> None:
         },
     )
     change.db.execute(_ADD_INFO, {"task_id": job.id, "input": job.task_input, "message": ""})
+
+
+def notify(change: Change, task_id: str, *kinds: str) -> None:
+    """Owe notifications of the task as the transaction has made it by now."""
+    if not change.notices.wants(*kinds):
+        return
+    payload = of_task(one(change.db, task_id, None))
+    for kind in kinds:
+        change.notices.owe(kind, lambda: payload)
 
 
 def set_status(db: sa.Connection, task_id: str, status: str, message: str | None, now: datetime) -> None:

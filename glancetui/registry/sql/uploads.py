@@ -12,14 +12,16 @@ from datetime import datetime, timedelta
 import msgspec
 import sqlalchemy as sa
 
-from glancetui.errors import Conflict, Gone, LimitExceeded, RegistryUnavailable, Stale
+from glancetui.errors import Conflict, Gone, RegistryUnavailable, Stale
 from glancetui.model import Image, ImageStatus
 from glancetui.registry.interface import Intent, Published, Seen
+from glancetui.registry.sql import quotas
 from glancetui.registry.sql.change import Change, State
 from glancetui.registry.sql.documents import decode_images, document, joined
 from glancetui.registry.sql.expressions import live, same_text, walk_index
-from glancetui.registry.sql.images import NO_BYTES, bytes_stored, merge_properties
+from glancetui.registry.sql.images import NO_BYTES, merge_properties
 from glancetui.registry.sql.tables import gt_images, gt_intents, gt_outbox, image_locations, images
+from glancetui.registry.values import UNLIMITED, Allowance
 
 _COLUMNS = tuple(gt_intents.c[name] for name in Intent.__struct_fields__)
 STAGE_HOST = "os_glance_stage_host"  # the property that names the node with the staged data, as in Glance
@@ -91,14 +93,25 @@ _STUCK_IMAGES = sa.select(document()).select_from(
 
 
 def begin(
-    change: Change, seen: Seen, store: str, object_id: str, owner: str, lease: float, status: ImageStatus
+    change: Change,
+    seen: Seen,
+    store: str,
+    object_id: str,
+    owner: str,
+    lease: float,
+    status: ImageStatus,
+    allowance: Allowance = UNLIMITED,
 ) -> Intent:
     """The image goes from queued to `status`: saving, or uploading where the data are staged."""
     state = change.unchanged(seen)
     if state.status != ImageStatus.QUEUED:
         raise Conflict(f"Image {seen.image_id} is {state.status}; only a queued image takes data.")
     change.update(state, {"status": status.value})
+    quotas.check_begun(change, seen.image_id, allowance, staging=status == ImageStatus.UPLOADING)
     change.tell("image.update", seen.image_id)
+    change.notify(seen.image_id, "image.update")
+    if status == ImageStatus.SAVING:
+        change.notify(seen.image_id, "image.prepare", backend=store)
     return intend(change, seen.image_id, store, object_id, owner, lease)
 
 
@@ -139,21 +152,10 @@ def publish(change: Change, intent: Intent, published: Published) -> Image:
     change.update(state, {**found, "status": ImageStatus.ACTIVE.value})
     change.keep_reason(intent.image_id, None)
     change.tell("image.upload", intent.image_id)
+    change.notify(intent.image_id, "image.upload", "image.activate", "image.update")
     image = change.image(intent.image_id)
-    check_quota(change, image, published)
+    quotas.check_stored(change, image, published)
     return image
-
-
-def check_quota(change: Change, image: Image, published: Published) -> None:
-    """In the transaction that publishes, and alone: no other copy of the owner's images can come between."""
-    if published.quota is None:
-        return
-    change.alone(f"quota of {image.owner}")
-    if (stored := bytes_stored(change.db, image.owner)) > published.quota:
-        raise LimitExceeded(
-            f"With this image the project would have {stored} bytes stored; {published.quota} are allowed. "
-            "Delete other images or ask the operator for more."
-        )
 
 
 def add_location(change: Change, intent: Intent, published: Published) -> None:
@@ -173,7 +175,14 @@ def add_location(change: Change, intent: Intent, published: Published) -> None:
     _clear(change.db, intent)
 
 
-def finish_stage(change: Change, intent: Intent, size: int, host: str | None) -> Image:
+def finish_stage(
+    change: Change,
+    intent: Intent,
+    size: int,
+    host: str | None,
+    quota: int | None = None,
+    allowance: Allowance = UNLIMITED,
+) -> Image:
     check_held(change.db, intent)
     state = present(change, intent.image_id)
     if state.status != ImageStatus.UPLOADING:
@@ -184,7 +193,10 @@ def finish_stage(change: Change, intent: Intent, size: int, host: str | None) ->
     change.keep_reason(intent.image_id, None)
     _clear(change.db, intent)
     change.tell("image.stage", intent.image_id)
-    return change.image(intent.image_id)
+    change.notify(intent.image_id, "image.update")
+    image = change.image(intent.image_id)
+    quotas.check_staged(change, image, quota, allowance)
+    return image
 
 
 def present(change: Change, image_id: str) -> State:
@@ -210,6 +222,10 @@ def abandon(change: Change, intent: Intent, reason: str) -> None:
         change.update(state, {**NO_BYTES, "status": ImageStatus.QUEUED.value})
         change.keep_reason(intent.image_id, reason)
         change.tell("image.update", intent.image_id)
+        if state.status == ImageStatus.SAVING:
+            message = f"The upload of image {intent.image_id} failed: {reason}"
+            change.notices.owe("image.upload", lambda: message, "ERROR")
+        change.notify(intent.image_id, "image.update")
     _clear(change.db, intent)
 
 

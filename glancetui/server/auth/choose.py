@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from glancetui.config.settings import ServerSettings
+from glancetui.config.settings import ServerSettings, Settings
+from glancetui.images.quotas import UnifiedLimits
 from glancetui.server.auth.base import Authenticator, IsAdmin
 
 
@@ -23,3 +24,12 @@ def authenticator(server: ServerSettings, is_admin: IsAdmin) -> Authenticator:
     from glancetui.server.auth.none import NoAuthentication
 
     return NoAuthentication()
+
+
+def unified_limits(settings: Settings) -> UnifiedLimits | None:
+    """None: the operator does not keep to Keystone's. Raises ConfigError where [oslo_limit] is incomplete."""
+    if settings.limits is None:
+        return None
+    from glancetui.server.auth.limits import KeystoneLimits
+
+    return KeystoneLimits(settings.limits)

@@ -128,13 +128,7 @@ class Keystone:
     def __init__(self, options: Mapping[str, str]) -> None:
         """`options`: [keystone_authtoken]. Raises ConfigError."""
         self.url = v3_url(options)
-        self._session = Session(
-            auth=load_account(options),
-            verify=not is_true(options.get("insecure", "")) and (options.get("cafile") or True),
-            cert=client_certificate(options),
-            timeout=SECONDS,
-            user_agent="glancetui",
-        )
+        self._session = session_of(options)
 
     def validate(self, token: str, allow_expired: bool) -> Token | None:
         """None: Keystone does not know it. Raises Unavailable for everything that is not the caller's fault."""
@@ -204,20 +198,31 @@ def seconds_left(token: Token) -> float:
     return (expires - datetime.now(UTC)).total_seconds()
 
 
-def v3_url(options: Mapping[str, str]) -> str:
+def v3_url(options: Mapping[str, str], section: str = "keystone_authtoken") -> str:
     url = options.get("auth_url", "").rstrip("/")
     if not url:
-        raise ConfigError("auth = keystone needs auth_url in [keystone_authtoken].")
+        raise ConfigError(f"[{section}] needs auth_url, Keystone's address.")
     return url if url.endswith("/v3") else f"{url}/v3"
 
 
-def load_account(options: Mapping[str, str]) -> Any:  # noqa: ANN401 - keystoneauth1 has no types
+def session_of(options: Mapping[str, str], section: str = "keystone_authtoken") -> Session:
+    """The service's own account as a section of the configuration describes it. Raises ConfigError."""
+    return Session(
+        auth=load_account(options, section),
+        verify=not is_true(options.get("insecure", "")) and (options.get("cafile") or True),
+        cert=client_certificate(options),
+        timeout=SECONDS,
+        user_agent="glancetui",
+    )
+
+
+def load_account(options: Mapping[str, str], section: str) -> Any:  # noqa: ANN401 - keystoneauth1 has no types
     """The plug-in that logs the service in. Raises ConfigError."""
     kind = options.get("auth_type") or options.get("auth_plugin") or "password"
     try:
         loader: Any = loading.get_plugin_loader(kind)
     except exceptions.NoMatchingPlugin as error:
-        raise ConfigError(f"[keystone_authtoken] auth_type: {kind!r} is none that keystoneauth1 knows.") from error
+        raise ConfigError(f"[{section}] auth_type: {kind!r} is none that keystoneauth1 knows.") from error
     values = {}
     for option in loader.get_options():
         spellings = [option.dest, *(old.dest for old in option.deprecated)]
@@ -227,7 +232,7 @@ def load_account(options: Mapping[str, str]) -> Any:  # noqa: ANN401 - keystonea
     try:
         return loader.load_from_options(**values)
     except (exceptions.ClientException, TypeError, ValueError) as error:
-        raise ConfigError(f"[keystone_authtoken] does not say how to log in: {error}.") from error
+        raise ConfigError(f"[{section}] does not say how to log in: {error}.") from error
 
 
 def client_certificate(options: Mapping[str, str]) -> Any:  # noqa: ANN401 - as requests takes it

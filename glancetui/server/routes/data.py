@@ -31,6 +31,7 @@ async def upload(request: Request) -> Response:
         byte_source(request),
         value_of(request, "x-image-meta-store") or None,
         declared_size(request),
+        request.headers.get("x-auth-token"),
     )
     return Response(status_code=204)
 

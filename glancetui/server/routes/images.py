@@ -12,7 +12,7 @@ from glancetui.images.access import viewer_of
 from glancetui.images.patch import Dialect, read_patch
 from glancetui.model import Caller
 from glancetui.server import wire
-from glancetui.server.bridge import in_slow_thread, in_thread
+from glancetui.server.bridge import in_asking_thread, in_slow_thread, in_thread
 from glancetui.server.elsewhere import pass_on
 from glancetui.server.json_body import json_body, json_object, no_body
 from glancetui.server.listing import read_listing
@@ -33,6 +33,7 @@ def view_for(request: Request, caller: Caller) -> wire.View:
     settings = service.settings
     return wire.View(
         nullable=service.images.schemas.nullable,
+        readable=lambda properties: service.images.protections.readable(properties, caller),
         shown_locations=lambda image: service.images.shown_locations(caller, image),
         locations=settings.images.show_multiple_locations,
         direct_url=settings.images.show_image_direct_url,
@@ -68,7 +69,7 @@ async def create_image(request: Request) -> Response:
     """POST /v2/images"""
     service, caller = service_of(request), caller_of(request)
     attributes = await json_object(request, service.settings.server)
-    image = await in_thread(request, service.images.create, caller, attributes)
+    image = await in_asking_thread(request, service.images.create, caller, attributes)
     body = wire.image_json(image, view_for(request, caller))
     headers = {"location": f"{endpoint(request, service.settings.server.public_endpoint)}/v2/images/{image.id}"}
     if service.settings.enabled_import_methods:

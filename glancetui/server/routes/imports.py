@@ -9,7 +9,7 @@ from glancetui.errors import NotFound
 from glancetui.images.importing.imports import Elsewhere
 from glancetui.server import wire
 from glancetui.server.body import byte_source
-from glancetui.server.bridge import in_slow_thread, in_stream_thread
+from glancetui.server.bridge import in_asking_thread, in_slow_thread, in_stream_thread
 from glancetui.server.elsewhere import pass_on
 from glancetui.server.json_body import json_object, no_body
 from glancetui.server.routes.answers import json_answer
@@ -82,9 +82,18 @@ async def stores(request: Request) -> Response:
     return json_answer(request, wire.encode({"stores": shown}))
 
 
+async def usage(request: Request) -> Response:
+    """GET /v2/info/usage"""
+    await no_body(request)
+    quotas, project = service_of(request).images.quotas, caller_of(request).project
+    found = await in_asking_thread(request, quotas.usage, project)
+    return json_answer(request, wire.encode({"usage": found}))
+
+
 ROUTES = (
     Route("PUT", "/v2/images/{image_id}/stage", stage),
     Route("POST", "/v2/images/{image_id}/import", import_image),
     Route("GET", "/v2/info/import", import_methods),
     Route("GET", "/v2/info/stores", stores),
+    Route("GET", "/v2/info/usage", usage),
 )

@@ -8,14 +8,14 @@ from starlette.responses import Response
 from glancetui.server import wire
 from glancetui.server.json_body import no_body
 from glancetui.server.routes.answers import json_answer
-from glancetui.server.routing import Route, service_of
+from glancetui.server.routing import Route, caller_of, service_of
 
 
 async def show_schema(request: Request) -> Response:
     """GET /v2/schemas/NAME"""
     await no_body(request)
     name = request.url.path.rpartition("/")[2]
-    document = service_of(request).images.schemas.documents[name]
+    document = service_of(request).images.schema(caller_of(request), name)
     return json_answer(request, wire.encode(document), tagged=True)
 
 

@@ -14,9 +14,12 @@ from textual.widgets import Input, Static
 
 from glancetui.client.text import cells, clean, cut
 from glancetui.tui.boxes.base import Box
+from glancetui.tui.widgets.prompt import OneLine
 
+LINES = 9  # of the list that are in sight
 DEAF_SECONDS = 0.3  # a key that was still on its way when the box opened is no consent
 WIDTH = 70
+_SCROLLS = {"j": 1, "down": 1, "k": -1, "up": -1, "pagedown": 8, "pageup": -8}
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,12 +56,14 @@ class Confirm(Box[bool | None]):
         question = self.question
         with Vertical() as frame:
             frame.border_title = question.title
+            if len(question.facts) + len(question.things) > LINES:
+                frame.border_subtitle = "↑↓ scroll the list"
             yield Static(Text(clean(question.sentence), self.palette.ink), markup=False, id="sentence")
             if question.facts or question.things:
                 with VerticalScroll(can_focus=False):
                     yield Static(self._details(), markup=False)
             if question.typed:
-                yield Input(compact=True, placeholder=f"type {question.typed_what} to go on")
+                yield OneLine(compact=True, placeholder=f"type {question.typed_what} to go on")
             yield Static(self._buttons(), markup=False, id="buttons")
 
     def on_mount(self) -> None:
@@ -118,6 +123,10 @@ class Confirm(Box[bool | None]):
             event.prevent_default()
             return
         super().on_key(event)
+        if event.key in _SCROLLS and not (self.question.typed and event.is_printable):
+            event.stop()
+            for scroll in self.query(VerticalScroll):
+                scroll.scroll_relative(y=_SCROLLS[event.key], animate=False)
         if self.question.typed:
             return
         if event.key in {"y", "n"}:

@@ -1,10 +1,11 @@
-"""`a`: add a property to an image: what definitions apply is offered, completed, and held against what is typed."""
+"""A property of an image, added or changed: what definitions apply is offered, completed, and held against what is
+typed."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
-import msgspec
 from rich.style import Style
 from rich.text import Text
 from textual import events, on
@@ -18,6 +19,7 @@ from glancetui.definitions.check import Book, Finding
 from glancetui.definitions.property import Property
 from glancetui.definitions.words import constraint
 from glancetui.tui.boxes.base import Box
+from glancetui.tui.described import Given
 from glancetui.tui.widgets.prompt import OneLine
 
 WIDTH = 70
@@ -25,13 +27,8 @@ OFFERED = 6  # lines of what could stand there
 LONGEST = 255
 
 
-class Added(msgspec.Struct, frozen=True):
-    key: str
-    value: str
-
-
-class PropertyBox(Box[Added | None]):
-    """Closes with what shall be added, or None. A value that breaks its definition is not taken.
+class PropertyBox(Box[Given | None]):
+    """Closes with the property as it shall be, or None. A value that breaks its definition is not taken.
 
     `put_book` hands it the definitions once they are read; until then, and without any, everything is taken.
     """
@@ -46,35 +43,45 @@ class PropertyBox(Box[Added | None]):
     PropertyBox #verdict { height: 2; margin-top: 1; }
     """
 
-    def __init__(self, properties: Mapping[str, str | None]) -> None:
+    def __init__(self, properties: Mapping[str, str | None], before: Given | None = None) -> None:
+        """`properties`: the image's others. `before`: the one that is changed; None: one is added."""
         super().__init__()
-        self.properties = properties
+        self.properties, self.before = properties, before
         self.book: Book | None = None
         self.trouble = ""  # why there are no definitions
         self.at = 0
+        self._moved = False  # through what is offered: then enter takes it
 
     def compose(self) -> ComposeResult:
         with Vertical() as frame:
-            frame.border_title = "Add a property"
+            frame.border_title = "Change a property" if self.before else "Add a property"
             frame.border_subtitle = "tab completes · ↑↓ choose · enter goes on · esc closes"
             with Horizontal():
                 yield Label("Key")
-                yield OneLine(compact=True, select_on_focus=False, id="key", max_length=LONGEST)
+                key = self.before.key if self.before else ""
+                yield OneLine(key, compact=True, select_on_focus=False, id="key", max_length=LONGEST)
             with Horizontal():
                 yield Label("Value")
-                yield OneLine(compact=True, select_on_focus=False, id="value")
+                value = self.before.value if self.before else ""
+                yield OneLine(value, compact=True, select_on_focus=False, id="value")
             yield Static("", id="offers", markup=False)
             yield Static("", id="meaning", markup=False)
             yield Static("", id="verdict", markup=False)
 
     def on_mount(self) -> None:
-        self.key_field.focus()
-        self._show()
+        (self.value_field if self.before else self.key_field).focus()
+        self._begin()
 
     def put_book(self, book: Book | None, trouble: str = "") -> None:
         self.book, self.trouble = book, trouble
         if self.is_mounted:
-            self._show()
+            self._begin()
+
+    def _begin(self) -> None:
+        """With the definitions at hand; before they are, nothing is near to anything."""
+        if self.before is not None and self._untouched and self.key == self.before.key and self._near():
+            self.key_field.focus()  # it is the key that is wrong, and tab mends it
+        self._point()
 
     # What is typed, and what could be
 
@@ -97,9 +104,30 @@ class PropertyBox(Box[Added | None]):
     def offers(self) -> list[str]:
         """What could stand in the field that has the focus, what begins so first."""
         if self.value_field.has_focus:
-            return _matching(self._values(), self.value)
+            values = self._values()
+            return values if self._untouched else _matching(values, self.value)
+        return self._keys() or self._near()
+
+    def _keys(self) -> list[str]:
         keys = sorted(key for key in (self.book.keys if self.book else ()) if key not in self.properties)
         return _matching(keys, self.key)
+
+    def _near(self) -> list[str]:
+        """What a mistyped key was meant to be."""
+        return [each.constraint for each in self.findings() if each.kind == "unknown"]
+
+    @property
+    def _untouched(self) -> bool:
+        """The value is the one that is there already: all others are offered beside it."""
+        return self.before is not None and self.value == self.before.value
+
+    def _point(self) -> None:
+        """To the value that is there among all that are offered, or the one most like it; else to the first."""
+        offers = self.offers()
+        near = difflib.get_close_matches(self.value, offers, n=1) if self.value_field.has_focus else []
+        self.at = offers.index(near[0]) if near else 0
+        self._moved = False
+        self._show()
 
     def definitions(self, key: str) -> Sequence[Property]:
         return [each.judge.definition for each in self.book.definitions(key)] if self.book else []
@@ -128,7 +156,7 @@ class PropertyBox(Box[Added | None]):
         if self.key in BASE_ATTRIBUTES:
             return f"{self.key} is an attribute of the image itself; e edits it."
         if self.key in self.properties:
-            return f"The image has {self.key} already; e edits it."
+            return f"The image has {self.key} already; enter in the tab of properties changes it."
         return next((each.sentence for each in self.findings() if each.kind == "broken"), "")
 
     # Drawing
@@ -143,9 +171,12 @@ class PropertyBox(Box[Added | None]):
     def _offered(self, offers: Sequence[str]) -> Text:
         palette, page = self.palette, Text(no_wrap=True, end="")
         first = max(0, min(self.at - OFFERED // 2, len(offers) - OFFERED))
-        for place in range(first, min(len(offers), first + OFFERED)):
+        last = min(len(offers), first + OFFERED) - 1
+        for place in range(first, last + 1):
             style = palette.ink + (palette.cursor if place == self.at else Style())
-            page.append(cut(clean(offers[place]), WIDTH - 12), style).append("\n")
+            page.append(cut(clean(offers[place]), WIDTH - 24), style)
+            more = f"   … {len(offers) - last - 1} more" if place == last < len(offers) - 1 else ""
+            page.append(more, palette.faint).append("\n")
         if not offers and self.book is None:
             page.append(cut(clean(self.trouble or "reading the definitions …"), WIDTH - 12), palette.soft)
         if offers:
@@ -187,26 +218,27 @@ class PropertyBox(Box[Added | None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.at = 0
-        self._show()
+        self._point()
 
     def on_descendant_focus(self) -> None:
-        self.at = 0
-        self._show()
+        self._point()
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         if event.input is self.key_field:
-            if not self.definitions(self.key) and self.offers() and not self.value:
+            begun = not self.definitions(self.key) and self._keys() and not self.value
+            if begun or self._moved:
                 self._take()
             self.value_field.focus()
             return
+        if self._moved:
+            self._take()
         refusal = self.refusal()
         if refusal:
             self.query_one("#verdict", Static).update(Text(cut(clean(refusal), 2 * WIDTH - 4), self.palette.bad))
             return
-        self.dismiss(Added(self.key, self.value))
+        self.dismiss(Given(self.key, self.value))
 
     def _take(self) -> None:
         """Put what is offered into the field."""
@@ -221,6 +253,7 @@ class PropertyBox(Box[Added | None]):
         steps = {"down": 1, "up": -1}
         if event.key in steps:
             self.at = max(0, min(len(self.offers()) - 1, self.at + steps[event.key]))
+            self._moved = True
             self._show()
         elif event.key == "tab":
             offers, typed = self.offers(), self.value if self.value_field.has_focus else self.key

@@ -41,6 +41,7 @@ NEED_AN_IMAGE = frozenset(
         "image.edit",
         "image.amend",
         "image.add",
+        "property.send",
     }
 )
 VISIBILITIES = (
@@ -52,7 +53,7 @@ VISIBILITIES = (
 UNDO_SECONDS = 10.0
 MANY = 4  # names that a sentence spells out
 DELETED = "deleted"
-FORMS = frozenset({"image.edit", "image.add"})  # that change something once they are sent
+FORMS = frozenset({"image.edit", "image.add", "property.send"})  # change something once sent
 Remember = Callable[[RemoteImage, RemoteImage], None]  # an image before and after its change
 
 

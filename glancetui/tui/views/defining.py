@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from textual import work
 
+from glancetui.client.text import picture
 from glancetui.definitions import documents, texts
 from glancetui.definitions.difference import Step, changed_words, steps, whole
 from glancetui.errors import BadRequest, GlancetuiError
@@ -16,14 +18,16 @@ from glancetui.tui.actions import Action
 from glancetui.tui.boxes.base import given
 from glancetui.tui.boxes.confirm import Confirm, Question
 from glancetui.tui.boxes.definition import DefinitionForm
+from glancetui.tui.boxes.document import DocumentBox
 from glancetui.tui.boxes.form import Field, FormBox, Values
 from glancetui.tui.boxes.pick import Choice, Pick
 from glancetui.tui.ports import Definitions, Document
 from glancetui.tui.shelf import Node, NodeId, children
 from glancetui.tui.views.handing import TextEditing
 
-CHANGES = frozenset({"image.new", "image.add", "image.edit"})  # what of the small letters leads to a change
-NEED_A_NODE = frozenset({"go.open", "look.copy", "look.raw", "image.add", "image.edit"})
+CHANGES = frozenset({"image.new", "image.add", "image.edit", "definition.import"})  # of the small letters
+NEED_NO_NODE = frozenset({"image.new", "definition.import"})
+NEED_A_NODE = frozenset({"go.open", "look.copy", "look.raw", "look.save", "look.used", "image.add", "image.edit"})
 MOST = 100_000  # things of a kind in one namespace: the endpoint has its own bound
 OTHER = "another type …"
 HEAD = "# {}\n# Save and leave: what differs is shown before it is sent. Leave without a change: nothing happens.\n"
@@ -52,10 +56,10 @@ class Defining(TextEditing):
             return "this session is read-only"
         if changes and (self.session.service is None or self.trouble):
             return "the endpoint has no definitions that could be changed"
-        needs = action.id in NEED_A_NODE or (changes and action.id != "image.new")
-        if needs and self.current is None:
+        changes_this = changes and action.id not in NEED_NO_NODE
+        if (action.id in NEED_A_NODE or changes_this) and self.current is None:
             return "nothing is chosen"
-        if changes and self.current is not None and action.id != "image.new" and self.before is None:
+        if changes_this and self.before is None:
             return "the namespace is still being read"
         if action.id == "image.amend" and self.current is not None and self.current.kind == "tag":
             return "a tag is nothing but its name; D removes it, a adds another"
@@ -80,8 +84,7 @@ class Defining(TextEditing):
         if service is None:
             return "there is no endpoint now."
         try:
-            documents.check_schema("namespace", after)
-            documents.check_namespace(after, most=MOST)
+            check(after)
         except GlancetuiError as error:
             return str(error)
         found = steps(before, after, "overwrite")
@@ -110,7 +113,7 @@ class Defining(TextEditing):
     @work(exclusive=False, group="defining", exit_on_error=False)
     async def _by_form(
         self,
-        form: Callable[[Sequence[Field], str], FormBox],
+        form: Callable[[Sequence[Field], str, Callable[[Values], object]], FormBox],
         fields: Sequence[Field],
         before: Mapping[str, Any] | None,
         made: Made,
@@ -119,7 +122,7 @@ class Defining(TextEditing):
         """Until what was typed is sent, or the form is closed; a form that was refused opens as it was left."""
         problem = ""
         while True:
-            values = await self.app.push_screen_wait(form(fields, problem))
+            values = await self.app.push_screen_wait(form(fields, problem, lambda typed: check(made(typed)[0])))
             if values is None:
                 return
             try:
@@ -283,14 +286,31 @@ class Defining(TextEditing):
 
         async def send(typed: str) -> str:
             try:
-                after = texts.decoded(typed, "the text", yaml=True)
-                if after.get("namespace") != name:
-                    return f"the name of a namespace stays: {name}."
+                after = _typed(typed, name, yaml=True)
             except GlancetuiError as error:
                 return str(error)
             return await self.send(before, after, node.id, f"Change {name}?")
 
         await self.edit_text(name, name, HEAD.format(f"Namespace {name}") + texts.to_yaml(before), send)
+
+    @work(exclusive=True, group="editing", exit_on_error=False)
+    async def amend_document(self) -> None:
+        """`E` in the raw document: the namespace as JSON, the cursor at the thing that was looked at."""
+        node, before, problem = self.current, self.before, ""
+        if node is None or before is None:
+            return
+        name, text = node.namespace, _harmless(texts.to_json(before))
+        at = f'"{node.name}"' if node.kind != "namespace" else ""
+        while True:
+            box = DocumentBox(f"{name} as JSON", text, lambda typed: check(_typed(typed, name)), at=at, problem=problem)
+            typed = await self.app.push_screen_wait(box)
+            if typed is None:
+                return
+            text = typed
+            problem = await self.send(before, _typed(typed, name), node.id, f"Change {name}?")
+            if not problem:
+                self.desk.go("metadefs")
+                return
 
     # Acts
 
@@ -347,6 +367,29 @@ class Defining(TextEditing):
             self.desk.image.forget_definitions()
             self.desk.say(f"{node.name} deleted")
         self.changed(node.name)
+
+
+def check(document: Mapping[str, Any]) -> None:
+    """A namespace that shall be sent. Raises GlancetuiError that names the place."""
+    documents.check_schema("namespace", document)
+    documents.check_namespace(document, most=MOST)
+
+
+def _typed(text: str, name: str, *, yaml: bool = False) -> dict[str, Any]:
+    """The namespace `name` as somebody typed it. Raises BadRequest."""
+    document = texts.decoded(text, "the text", yaml=yaml)
+    if document.get("namespace") != name:
+        raise BadRequest(f"namespace: the name stays {name}.")
+    return document
+
+
+def _harmless(text: str) -> str:
+    """The same JSON, with nothing in it that a terminal acts upon."""
+    return "".join(each if each == "\n" or picture(each) == each else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    return json.dumps(character)[1:-1]
 
 
 def _apply(

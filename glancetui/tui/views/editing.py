@@ -55,11 +55,11 @@ class ImageEditing(TextEditing, ImageActions):
         self.desk.say(f"{image.name or image.id} changed · z undoes", seconds=10)
         return ""
 
-    def _remember_edit(self, image: RemoteImage, fresh: RemoteImage) -> None:
+    def _remember_edit(self, image: RemoteImage, fresh: RemoteImage, done: str = "changed") -> None:
         """Undone while what was edited is still as it was left."""
         back = edit.operations(edit.draft_of(fresh), edit.draft_of(image))
         fields = [name for name in edit.Draft.__struct_fields__ if getattr(fresh, name) != getattr(image, name)]
-        self.remember(image, back, {name: getattr(fresh, name) for name in fields}, "changed")
+        self.remember(image, back, {name: getattr(fresh, name) for name in fields}, done)
 
     # Several at once
 

@@ -6,36 +6,41 @@ from collections.abc import Callable, Sequence
 
 from rich.style import Style
 from rich.text import Text
-from textual import work
+from textual import on, work
 from textual.app import ComposeResult
 
 from glancetui.client.values import RemoteImage, RemoteMember
 from glancetui.errors import BadRequest, GlancetuiError, NotFound
 from glancetui.tui import figures
+from glancetui.tui.actions import BY_ID, Action
 from glancetui.tui.boxes.base import given
 from glancetui.tui.boxes.confirm import Question
 from glancetui.tui.boxes.line import LineBox
 from glancetui.tui.boxes.pick import Choice, Pick
 from glancetui.tui.session import Session
-from glancetui.tui.views.adding import PropertyAdding
 from glancetui.tui.views.base import View
-from glancetui.tui.views.editing import ImageEditing
+from glancetui.tui.views.properties import PropertyChanging
 from glancetui.tui.widgets import facts
 from glancetui.tui.widgets.chrome import spread
 from glancetui.tui.widgets.line import Line
 from glancetui.tui.widgets.pane import Pane
+from glancetui.tui.widgets.sheet import Sheet
 
 LONGEST_PROJECT = 255
 TABS = ("Overview", "Properties", "Locations", "Members", "Raw")
 
 
-class ImageView(PropertyAdding, ImageEditing, View):
+class ImageView(PropertyChanging, View):
     name_of_view = "image"
     title_of_view = "Images"
 
     DEFAULT_CSS = """
     ImageView #tabs { height: 1; background: $bar; }
     ImageView Pane { padding: 1 2; }
+    ImageView Sheet { display: none; margin-top: 1; }
+    ImageView #meaning { display: none; height: 8; padding: 0 2; border-top: solid $ink-faint; }
+    ImageView.described Sheet, ImageView.described #meaning { display: block; }
+    ImageView.described #facts { display: none; }
     """
 
     def __init__(self, session: Session) -> None:
@@ -45,15 +50,19 @@ class ImageView(PropertyAdding, ImageEditing, View):
         self.members: Sequence[RemoteMember] | None = None
         self.gone = False
         self.read_at: float | None = None
+        self.prepare_properties(session)
         self.pane = Pane(id="facts")
         self.tabs = Line(self._tabs, id="tabs")
 
     def compose(self) -> ComposeResult:
         yield self.tabs
         yield self.pane
+        yield self.sheet
+        yield self.meaning
 
     def disconnected(self) -> None:
         self.image = None
+        self._given.clear()
         self.forget_definitions()
 
     def show_image(self, image: RemoteImage) -> None:
@@ -61,9 +70,12 @@ class ImageView(PropertyAdding, ImageEditing, View):
         self.read_at = self.session.clock()
         self._draw()
         self.pane.scroll_home(animate=False)
+        self.sheet.move_to("")
+        if self.on_properties:
+            self.describe()
 
     def shown(self) -> None:
-        self.pane.focus()
+        (self.sheet if self.on_properties else self.pane).focus()
         self.call_after_refresh(self._draw)
 
     def on_resize(self) -> None:
@@ -87,11 +99,19 @@ class ImageView(PropertyAdding, ImageEditing, View):
             message.stop()
             self.open_tab(int(number))
 
+    @property
+    def on_properties(self) -> bool:
+        return TABS[self.tab] == "Properties"
+
     def open_tab(self, number: int) -> None:
         self.tab = number % len(TABS)
         self.tabs.refresh()
         self._draw()
         self.pane.scroll_home(animate=False)
+        (self.sheet if self.on_properties else self.pane).focus()
+        self.post_message(self.Changed())
+        if self.on_properties:
+            self.describe()
         if TABS[self.tab] == "Members":
             self._read_members()
 
@@ -103,11 +123,14 @@ class ImageView(PropertyAdding, ImageEditing, View):
         reason = "" if image.status not in {"queued", "killed"} else self.session.reasons.get(image.id, "")
         texts = {
             "Overview": lambda: facts.overview(image, scene, palette, room, reason),
-            "Properties": lambda: facts.properties(image, palette, room),
             "Locations": lambda: facts.locations(image, palette, room),
             "Members": lambda: facts.members(self.members, palette, scene, room),
             "Raw": lambda: facts.raw(image.document, palette),
         }
+        self.set_class(self.on_properties, "described")
+        if self.on_properties:
+            self.draw_properties()
+            return
         text = texts[TABS[self.tab]]()
         if self.gone:
             text = Text("This image is deleted. What follows is how it last was.\n\n", palette.bad).append_text(text)
@@ -144,6 +167,8 @@ class ImageView(PropertyAdding, ImageEditing, View):
         self.read_at = self.session.clock()
         if TABS[self.tab] == "Members":
             self._read_members()
+        if self.on_properties:
+            self.describe()
         if fresh.document != image.document:
             self.replaced(fresh)
         return True
@@ -159,6 +184,8 @@ class ImageView(PropertyAdding, ImageEditing, View):
         age = None if self.read_at is None else self.session.clock() - self.read_at
         shown = "" if age is None else f"{figures.span(age)} old" if age >= 3 else "now"
         state = [(f"{self.session.glyphs.bad} deleted", palette.bad)] if self.gone else []
+        if self.given:
+            state.append((f"* {len(self.given)} not sent {self.session.glyphs.server} ctrl+s sends", palette.busy))
         return spread(state, [(shown, palette.soft)], width)
 
     # Acting
@@ -186,8 +213,40 @@ class ImageView(PropertyAdding, ImageEditing, View):
         if self.session.service is not None:
             self._change_members(self.session.service.add_member, project_id, "offered to")
 
+    @on(Sheet.Moved)
+    def _on_another(self, message: Sheet.Moved) -> None:
+        message.stop()
+        self.meaning.scroll_home(animate=False)
+        self.explain()
+        self.post_message(self.Changed())
+
+    @on(Sheet.Pressed)
+    def _pressed(self, message: Sheet.Pressed) -> None:
+        message.stop()
+        self.desk.act(BY_ID["go.open"])
+
+    def off(self, action: Action) -> str | None:
+        if action.id == "property.send" and not self.given:
+            return "nothing is marked as changed"
+        if action.id == "go.open" and not self.on_properties:
+            return "only in the tab of properties there is something to open"
+        if action.id == "go.open" and self.session.read_only:
+            return "this session is read-only"
+        if self.on_properties and action.id in {"go.open", "image.delete"} and self.sheet.current is None:
+            return "the image has no property"
+        return super().off(action)
+
+    def back(self) -> bool:
+        return self.on_properties and self.drop_property()
+
+    def act_open(self) -> None:
+        self.change_property()
+
     def act_delete(self) -> None:
-        """The image; in the tab of members, one of these."""
+        """The image; in the tabs of members and properties, one of these."""
+        if self.on_properties:
+            self.remove_property()
+            return
         if TABS[self.tab] != "Members" or not self.members:
             super().act_delete()
             return
@@ -232,29 +291,39 @@ class ImageView(PropertyAdding, ImageEditing, View):
         act_previous_tab,
     )
 
+    def _move(self, by: int) -> None:
+        if self.on_properties:
+            self.sheet.move(by)
+        else:
+            self.pane.scroll_relative(y=by, animate=False)
+
+    @property
+    def _page(self) -> int:
+        return max(2, (self.sheet if self.on_properties else self.pane).size.height)
+
     def act_down(self) -> None:
-        self.pane.scroll_relative(y=1, animate=False)
+        self._move(1)
 
     def act_up(self) -> None:
-        self.pane.scroll_relative(y=-1, animate=False)
+        self._move(-1)
 
     def act_first(self) -> None:
-        self.pane.scroll_home(animate=False)
+        self._move(-len(self.sheet.rows) - self.pane.virtual_size.height)
 
     def act_last(self) -> None:
-        self.pane.scroll_end(animate=False)
+        self._move(len(self.sheet.rows) + self.pane.virtual_size.height)
 
     def act_page_down(self) -> None:
-        self.pane.scroll_page_down(animate=False)
+        self._move(self._page)
 
     def act_page_up(self) -> None:
-        self.pane.scroll_page_up(animate=False)
+        self._move(-self._page)
 
     def act_half_down(self) -> None:
-        self.pane.scroll_relative(y=self.pane.size.height // 2, animate=False)
+        self._move(self._page // 2)
 
     def act_half_up(self) -> None:
-        self.pane.scroll_relative(y=-(self.pane.size.height // 2), animate=False)
+        self._move(-(self._page // 2))
 
 
 def project(typed: str) -> str:

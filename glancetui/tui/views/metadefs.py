@@ -8,13 +8,16 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 
+from glancetui.client import filters
 from glancetui.client.text import clean
 from glancetui.errors import Forbidden, GlancetuiError, NotFound
 from glancetui.tui import figures, shelf
+from glancetui.tui.actions import Action
 from glancetui.tui.ports import Document
 from glancetui.tui.session import Session
 from glancetui.tui.shelf import Node, NodeId
 from glancetui.tui.views.base import View
+from glancetui.tui.views.carrying import Carrying
 from glancetui.tui.views.defining import Defining
 from glancetui.tui.widgets import definitions, facts
 from glancetui.tui.widgets.chrome import spread
@@ -33,7 +36,7 @@ DENIED = "The endpoint does not let you read metadata definitions; its policy as
 EMPTY = "No definitions yet · n creates a namespace · `glancetui db load-metadefs` loads the usual ones on a server"
 
 
-class MetadefsView(Defining, View):
+class MetadefsView(Carrying, Defining, View):
     name_of_view = "metadefs"
     title_of_view = "Metadefs"
 
@@ -279,9 +282,36 @@ class MetadefsView(Defining, View):
 
     def act_refresh(self) -> None:
         """Every namespace is read again."""
+        self.reread()
+
+    def reread(self) -> None:
         self.whole.clear()
         self._due = 0.0
         self.desk.act_refresh()
+
+    def off(self, action: Action) -> str | None:
+        node = self.current
+        if action.id == "look.used" and node is not None:
+            if node.kind != "property":
+                return "only properties are used by images"
+            if self._image_key(node) is None:
+                return f"{node.namespace} does not go on images"
+        return super().off(action)
+
+    def _image_key(self, node: Node) -> str | None:
+        """The property's key as it stands on an image; None: its namespace does not go there."""
+        from glancetui.definitions.check import IMAGE, prefix_on
+
+        prefix = prefix_on(self.documents.get(node.namespace, {}), IMAGE)
+        return None if prefix is None else prefix + node.name
+
+    def act_used(self) -> None:
+        """`u`: the images that have the property, in their list."""
+        node = self.current
+        key = self._image_key(node) if node is not None else None
+        if key is not None:
+            self.desk.go("images")
+            self.desk.images.try_filter(str(filters.Comparison("prop", "!=", ("",), key)))
 
     def act_filter(self) -> None:
         self.desk.ask("/", self.sought)
@@ -343,7 +373,7 @@ class MetadefsView(Defining, View):
 
     def act_raw(self) -> None:
         if self.current is not None:
-            self.desk.open_document(self.current.document, self.current.name, "Metadefs")
+            self.desk.open_document(self.current.document, self.current.name, "Metadefs", self.amend_document)
 
     def act_copy(self) -> None:
         from glancetui.tui.boxes.pick import Choice, Pick

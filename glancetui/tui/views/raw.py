@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.text import Text
 from textual.app import ComposeResult
 
 from glancetui.client.text import clean
+from glancetui.tui.actions import Action
 from glancetui.tui.session import Session
 from glancetui.tui.views.base import View
 from glancetui.tui.widgets import facts
@@ -27,6 +28,7 @@ class RawView(View):
         super().__init__(session)
         self.document: Mapping[str, object] = {}
         self.label = self.section = ""
+        self._amend: Callable[[], object] | None = None
         self.found: list[int] = []  # lines with a match
         self.at = 0
         self.sought = ""
@@ -35,11 +37,25 @@ class RawView(View):
     def compose(self) -> ComposeResult:
         yield self.pane
 
-    def show_document(self, document: Mapping[str, object], label: str, section: str) -> None:
-        """`section`: the main view that it belongs to."""
-        self.document, self.label, self.section = document, label, section
+    def show_document(
+        self, document: Mapping[str, object], label: str, section: str, amend: Callable[[], object] | None = None
+    ) -> None:
+        """`section`: the main view that it belongs to. `amend`: what changes it; None: nothing here does."""
+        self.document, self.label, self.section, self._amend = document, label, section, amend
         self.search("")
         self.pane.scroll_home(animate=False)
+
+    def off(self, action: Action) -> str | None:
+        if action.id == "image.amend" and self._amend is None:
+            return "only definitions are changed here; e in an image's detail edits the image"
+        if action.id == "image.amend":
+            return self.desk.metadefs.off(action)
+        return super().off(action)
+
+    def act_amend(self) -> None:
+        """`E`: the document as JSON, typed in place."""
+        if self._amend is not None:
+            self._amend()
 
     def shown(self) -> None:
         self.pane.focus()

@@ -10,14 +10,16 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from glancetui.client.text import clean
+from glancetui.client.text import clean, cut
 from glancetui.definitions.property import Property, normal
 from glancetui.definitions.words import constraint
+from glancetui.tui.described import Entry
 from glancetui.tui.palette import Palette
 from glancetui.tui.ports import Document
 from glancetui.tui.shelf import Node, children, prefixes, text
 
 LABEL = 13
+LONGEST = 400  # characters of a description beside a property's value
 Fact = tuple[str, str]
 
 
@@ -43,6 +45,30 @@ def laid_out(node: Node, facts: Iterable[Fact], palette: Palette) -> Table:
     for label, value in facts:
         if value:
             page.add_row(Text(label, palette.soft), Text(clean(value), palette.ink))
+    return page
+
+
+def entry_detail(entry: Entry | None, was: str | None, note: str, palette: Palette) -> RenderableType:
+    """What a property of an image means, and what is wrong with it. `note`: why there is no definition."""
+    page = Text(end="")
+    if entry is None:
+        return page.append("No properties · a adds one", palette.soft)
+    inks = {"broken": palette.bad, "unknown": palette.warn, "needs": palette.warn}
+    for finding in entry.findings:
+        page.append(clean(finding.sentence) + "\n", inks[finding.kind])
+    if entry.changed:
+        before = "it is not there now" if was is None else f"now {clean(cut(was, 60))!r}"
+        renamed = f" as {clean(entry.was)}" if entry.was != entry.key else ""
+        page.append(f"* not sent: {before}{renamed} · ctrl+s sends, esc drops it\n", palette.busy)
+    for defined in entry.defined:
+        definition = defined.judge.definition
+        page.append(f"{clean(defined.namespace)}: ", palette.soft)
+        page.append(f"{clean(constraint(definition))}\n", palette.ink)
+    described = next((d.judge.definition.description for d in entry.defined if d.judge.definition.description), "")
+    if isinstance(described, str):
+        page.append(clean(cut(described, LONGEST)), palette.soft)
+    if not entry.defined:
+        page.append(note or "No definition describes it.", palette.soft)
     return page
 
 

@@ -112,7 +112,7 @@ def _digest(value: str | None, palette: Palette, room: int) -> Text:
 
 
 def properties(image: RemoteImage, palette: Palette, width: int) -> Text:
-    """Custom properties by name. Until definitions can be read, none is described."""
+    """Custom properties by name; the detail describes them."""
     if not image.properties:
         return Text("No properties.", palette.soft, end="")
     label = min(max(LABEL, *(cells(clean(name)) + 2 for name in image.properties)), max(14, width // 2))

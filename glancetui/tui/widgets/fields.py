@@ -26,8 +26,8 @@ class PathField(OneLine):
             super().__init__()
             self.found = found
 
-    def __init__(self, pool: Pool, value: str = "", id: str | None = None) -> None:  # noqa: A002
-        super().__init__(value, compact=True, select_on_focus=False, id=id)
+    def __init__(self, pool: Pool, value: str = "", hint: str = "", id: str | None = None) -> None:  # noqa: A002
+        super().__init__(value, compact=True, select_on_focus=False, placeholder=hint, id=id)
         self._pool = pool
 
     async def on_key(self, event: events.Key) -> None:

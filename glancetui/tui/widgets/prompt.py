@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -11,18 +12,29 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
+from glancetui.client.text import SUBSTITUTE, picture
+
 REST_SECONDS = 0.15  # of not typing, before what is typed is tried
 HISTORY = 50
 
 
 class OneLine(Input):
-    """An input that keeps the first line of what is pasted."""
+    """An input that keeps the first line of what is pasted, and draws control characters as pictures."""
+
+    @property
+    def _value(self) -> Text:  # Textual's own seam: what it draws of the value
+        """A server's text may stand there to be changed. As many characters as the value has, for the cursor's sake."""
+        return Text(
+            "".join(picture(each) or SUBSTITUTE for each in self.value), no_wrap=True, overflow="ignore", end=""
+        )
 
     async def on_key(self, event: events.Key) -> None:
         """Edit at once. As bindings these keys would wait until they have bubbled up, and what was typed fast after
         them would come first."""
         bindings = () if event.is_printable else self._bindings.key_to_bindings.get(event.key, ())
         for binding in bindings:
+            if binding.action.startswith("scroll_"):  # one line has nothing to scroll: its box chooses by these keys
+                continue
             event.stop()
             event.prevent_default()
             await self.run_action(binding.action)

@@ -40,11 +40,12 @@ def test_staged_data_whose_answer_got_lost_stay(tmp_path: Path, done: bool) -> N
 
 
 def test_the_last_word_over_the_quota_has_the_transaction_that_adds_the_copy(tmp_path: Path) -> None:
-    with yard(tmp_path, storage_quota=len(DATA) - 1) as it:
-        it.house.registry.bytes_stored = lambda _: -1_000_000  # type: ignore[method-assign]  # as before others ended
+    with yard(tmp_path, stores=2, storage_quota=2 * len(DATA) - 1) as it:
+        it.house.registry.bytes_stored = lambda *_: -1_000_000  # type: ignore[method-assign]  # as before others ended
         staged = it.staged(DATA)
-        job = it.imported(staged.id, "glance-direct")
+        job = it.imported(staged.id, "glance-direct", stores=["s0", "s1"])
         assert (job.state, job.error_code) == ("failed", "over-limit")
         after = it.show(staged.id)
         assert (after.status, after.size, after.locations) == ("uploading", len(DATA), ())
+        it.house.outbox().run_once()  # of the first copy, which fitted
         assert it.house.files() == []

@@ -10,6 +10,7 @@ from sqlalchemy import exc
 from glancetui.errors import Duplicate, NotFound
 from glancetui.registry.metadefs import Association, NewAssociation, ResourceType
 from glancetui.registry.sql.change import Change
+from glancetui.registry.sql.metadefs import notices
 from glancetui.registry.sql.tables import (
     metadef_namespace_resource_types as links,
 )
@@ -70,13 +71,15 @@ def add(change: Change, namespace_id: int, new: NewAssociation, *, touched: bool
     except exc.IntegrityError as error:
         raise Duplicate(f"The namespace is associated with resource type {new.name} already.") from error
     change.tell("metadef_resource_type.create")
-    return Association(
+    added = Association(
         name=new.name,
         prefix=new.prefix,
         properties_target=new.properties_target,
         created_at=change.now,
         updated_at=updated_at,
     )
+    notices.association(change, "create", namespace_id, added)
+    return added
 
 
 def alter(change: Change, namespace_id: int, new: NewAssociation) -> None:
@@ -94,10 +97,14 @@ def alter(change: Change, namespace_id: int, new: NewAssociation) -> None:
 
 def remove(change: Change, namespace_id: int, resource_type: str) -> None:
     """Raises NotFound."""
+    linked = of_namespaces(change.db, [namespace_id]).get(namespace_id, ())
     found = change.db.execute(_TYPE_ID, {"name": resource_type}).scalar()
     if found is None or not change.db.execute(_REMOVE, {"of_namespace": namespace_id, "of_type": found}).rowcount:
         raise NotFound(f"The namespace is not associated with resource type {resource_type}.")
     change.tell("metadef_resource_type.delete")
+    for each in linked:
+        if each.name == resource_type:
+            notices.association(change, "delete", namespace_id, each)
 
 
 def remove_all(change: Change, namespace_id: int) -> None:

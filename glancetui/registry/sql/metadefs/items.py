@@ -11,6 +11,7 @@ from sqlalchemy import exc
 from glancetui.errors import Duplicate, LimitExceeded, NotFound
 from glancetui.registry.metadefs import ItemKind, ItemQuery, MetadefObject, MetadefProperty, MetadefTag, NewObject
 from glancetui.registry.sql.change import Change
+from glancetui.registry.sql.metadefs import notices
 from glancetui.registry.sql.metadefs.keyset import beyond, ordering
 from glancetui.registry.sql.tables import metadef_objects, metadef_properties, metadef_tags
 
@@ -126,8 +127,9 @@ def _add(
     except exc.IntegrityError as error:
         what = f"{kind} {names[0]}" if len(names) == 1 else f"{kind} by one of these names"
         raise Duplicate(f"The namespace has the {what} already.") from error
-    for _ in rows:
+    for row in rows:
         change.tell(f"metadef_{kind}.create")
+        notices.item(change, kind, "create", namespace_id, {**row, **times}, str(row["name"]))
 
 
 def check_room(change: Change, namespace_id: int, kind: ItemKind, more: int, most: int) -> None:
@@ -149,12 +151,16 @@ def alter(change: Change, namespace_id: int, kind: ItemKind, name: str, values: 
     if not done.rowcount:
         raise NotFound(f"The namespace has no {kind} {name}.")
     change.tell(f"metadef_{kind}.update")
+    if change.notices.wants(f"metadef_{kind}.update"):
+        after = one(change.db, namespace_id, kind, str(values["name"]))._mapping
+        notices.item(change, kind, "update", namespace_id, after, name)
 
 
 def remove(change: Change, namespace_id: int, kind: ItemKind, name: str) -> None:
     """Raises NotFound."""
     table = TABLES[kind]
     named = sa.and_(table.c.namespace_id == namespace_id, table.c.name == name)
+    notices.item(change, kind, "delete", namespace_id, one(change.db, namespace_id, kind, name)._mapping, name)
     if not change.db.execute(sa.delete(table).where(named)).rowcount:
         raise NotFound(f"The namespace has no {kind} {name}.")
     change.tell(f"metadef_{kind}.delete")

@@ -19,7 +19,7 @@ from glancetui.registry.metadefs import (
     NewNamespace,
 )
 from glancetui.registry.sql.change import Change
-from glancetui.registry.sql.metadefs import associations, items
+from glancetui.registry.sql.metadefs import associations, items, notices
 from glancetui.registry.sql.metadefs.keyset import beyond, ordering
 from glancetui.registry.sql.tables import (
     metadef_namespace_resource_types as links,
@@ -34,6 +34,7 @@ from glancetui.registry.sql.tables import (
 _BY_NAME = sa.select(namespaces).where(namespaces.c.namespace == sa.bindparam("name"))
 _LOCKED = _BY_NAME.with_for_update()
 _ADD = sa.insert(namespaces)
+_NAME_OF = sa.select(namespaces.c.namespace).where(namespaces.c.id == sa.bindparam("of_id"))
 _CHANGE = sa.update(namespaces).where(namespaces.c.id == sa.bindparam("of_id"))
 _DELETE = sa.delete(namespaces).where(namespaces.c.id == sa.bindparam("of_id"))
 
@@ -140,20 +141,25 @@ def add(change: Change, fields: NamespaceFields, *, touched: bool) -> int:
     change.tell("metadef_namespace.create")
     if added.inserted_primary_key is None:
         raise LookupError("The database gave the new namespace no number.")
-    return int(added.inserted_primary_key[0])
+    namespace_id = int(added.inserted_primary_key[0])
+    notices.namespace(change, "metadef_namespace.create", namespace_id, fields)
+    return namespace_id
 
 
 def alter(change: Change, namespace_id: int, fields: NamespaceFields) -> None:
     """Raises Duplicate."""
+    was = change.db.execute(_NAME_OF, {"of_id": namespace_id}).scalar()
     try:
         change.db.execute(_CHANGE, {"of_id": namespace_id, **values_of(fields), "updated_at": change.now})
     except exc.IntegrityError as error:
         raise taken(fields.name) from error
     change.tell("metadef_namespace.update")
+    notices.namespace(change, "metadef_namespace.update", namespace_id, fields, was)
 
 
 def delete(change: Change, row: sa.Row[Any]) -> None:
     """With all that lies in it, protected or not."""
+    notices.namespace(change, "metadef_namespace.delete", row.id, fields_of(row))
     for kind in items.TABLES:
         items.remove_all(change, row.id, kind)
     associations.remove_all(change, row.id)

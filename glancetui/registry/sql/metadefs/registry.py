@@ -29,7 +29,7 @@ from glancetui.registry.metadefs import (
 )
 from glancetui.registry.sql.change import Change
 from glancetui.registry.sql.database import Database
-from glancetui.registry.sql.metadefs import associations, items, loading, namespaces
+from glancetui.registry.sql.metadefs import associations, items, loading, namespaces, notices
 from glancetui.registry.sql.tables import metadef_namespaces
 from glancetui.registry.values import Actor
 
@@ -195,7 +195,9 @@ class SqlMetadefs(abc.ABC):
             row = namespaces.locked(change.db, namespace)
             namespaces.refuse_protected(row)
             items.remove_all(change, row.id, kind)
-            change.tell(f"metadef_namespace.delete_{items.PLURAL[kind]}")
+            what = f"metadef_namespace.delete_{items.PLURAL[kind]}"
+            change.tell(what)
+            notices.namespace(change, what, row.id, namespaces.fields_of(row))
 
         self._change(actor, work)
 
