@@ -21,18 +21,21 @@ from typing import NamedTuple
 
 from benchmarks import report, run, servers
 from benchmarks.client import Refused, call, create, delete, upload
+from benchmarks.databases import DURABLE, PLACE
 from benchmarks.machine import GIB, MIB, Meter, anonymous_bytes, watching
 from benchmarks.measures import GONE, Figures, Measure, insist, random_file, room_for
 from benchmarks.report import Target
 from benchmarks.servers import Server
+from tests.backends import mariadb
 from tests.backends.glance import HEADERS, new_glance
 from tests.backends.peer import PeerUnavailable, peer_venv
 from tests.backends.processes import CannotStart
 
 HERE = Path(__file__).parent
 WAIT = 900.0  # seconds for an import
-#: Seconds for all of many: the real Glance on SQLite leaves some of them importing for ever.
-WAIT_FOR_MANY = 60.0
+#: Seconds for each of many: the real Glance leaves most of them importing for ever on SQLite, which is why both are
+#: on MariaDB.
+WAIT_FOR_MANY = 300.0
 LOOK = 0.05  # seconds between two looks at an image
 SMALL = 16  # of many imports at once, each is of this part of the bulk file
 MEMORY_MOST = 64  # MiB
@@ -70,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.folder.mkdir(parents=True, exist_ok=True)
     if not room_for(options.folder, 10 * options.size * MIB):
         sys.exit(f"bench: {options.folder} needs {10 * options.size} MiB of room; --folder names another")
-    folder = Path(tempfile.mkdtemp(prefix="bench-imports-", dir=options.folder))
+    folder = Path(tempfile.mkdtemp(prefix="glancetui-bench-", dir=options.folder))
+    folder.chmod(0o755)
     try:
         with running(folder, options) as (sides, source):
             rounds, missing = measured(sides, source, options.rounds)
@@ -91,8 +95,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--at-once", type=int, default=20, help=f"imports at once, each of a {SMALL}th of the bulk file"
     )
     parser.add_argument("--workers", type=int, default=2, help="of each service")
+    parser.add_argument("--sqlite", dest="mariadb", action="store_false", help="instead of MariaDB, for both")
     parser.add_argument("--quick", action="store_true", help="one short round: does everything run?")
-    parser.add_argument("--folder", type=Path, default=HERE.parent / ".cache" / "bench", help="for servers and data")
+    parser.add_argument("--folder", type=Path, default=PLACE, help="for servers and data")
     parser.add_argument("--output", type=Path, default=HERE / "IMPORTS.md")
     options = parser.parse_args(arguments)
     if options.quick:
@@ -108,16 +113,25 @@ def running(folder: Path, options: argparse.Namespace) -> Iterator[tuple[list[Se
     random_file(bulk, options.size)
     random_file(small, max(1, options.size // SMALL))
     with ExitStack() as stack:
+        theirs, its = stack.enter_context(databases(folder / "mariadb")) if options.mariadb else (None, None)
         nginx = stack.enter_context(servers.nginx(folder / "nginx", served, options.workers))
         let_in = FILTER.format(port=nginx.port)
-        peer = new_glance(folder / "glance", peer_venv(), flavor=HEADERS)
+        peer = new_glance(folder / "glance", peer_venv(), theirs, HEADERS)
         peer.configure(more=let_in)
         started = stack.enter_context(peer.running(options.workers, threads=32))
         glance = Server("Glance", "127.0.0.1", peer.port, started.pid, WHO)
         ours = folder / "ours"
         config = STORES.format(folder=ours) + let_in
-        glancetui = stack.enter_context(servers.glancetui(ours, options.workers, config=config))
+        glancetui = stack.enter_context(servers.glancetui(ours, options.workers, its, config=config))
         yield [glancetui, glance], Source(bulk, small, nginx.url, options.at_once)
+
+
+@contextmanager
+def databases(place: Path) -> Iterator[tuple[str, str]]:
+    """Theirs and ours, on one server."""
+    place.mkdir()
+    with mariadb.running(place, *DURABLE["mariadb"]):
+        yield mariadb.create_database(place, "glance"), mariadb.create_database(place, "glancetui")
 
 
 def measured(sides: list[Server], source: Source, rounds: int) -> tuple[report.Rounds, list[str]]:
@@ -239,8 +253,8 @@ def targets() -> list[Target]:
 
 def text(options: argparse.Namespace, rounds: report.Rounds, missing: Sequence[str]) -> str:
     settings = (
-        f"{options.rounds} rounds; {options.workers} workers each; a file of {options.size} MiB; "
-        f"{options.at_once} imports at once of {max(1, options.size // SMALL)} MiB each."
+        f"{'MariaDB' if options.mariadb else 'SQLite'}; {options.rounds} rounds; {options.workers} workers each; "
+        f"a file of {options.size} MiB; {options.at_once} imports at once of {max(1, options.size // SMALL)} MiB each."
     )
     parts = [
         "# Imports beside the real Glance",
@@ -260,9 +274,9 @@ def text(options: argparse.Namespace, rounds: report.Rounds, missing: Sequence[s
 
 
 INTRODUCTION = """\
-Written by `make bench-imports`. The real Glance 33.0.0 from PyPI (uWSGI, SQLite) and glancetui have two file stores
-each on one disk, and are driven in turn in each round; both read from one nginx. Client, servers and nginx share the
-machine, so only ratios within a run mean anything; each is taken within a round first."""
+Written by `make bench-imports`. The real Glance 33.0.0 from PyPI (uWSGI) and glancetui have two file stores each
+on one disk and a database each on one server, and are driven in turn in each round; both read from one nginx. Client,
+servers and nginx share the machine, so only ratios within a run mean anything; each is taken within a round first."""
 
 
 if __name__ == "__main__":

@@ -147,7 +147,9 @@ def test_an_xz_file_of_several_streams_and_padding_is_read_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("packed", "why"), [(huge_dictionary(), "256 MiB"), (many_members(100), "too large for one file")]
+    ("packed", "why"),
+    [(huge_dictionary(), "256 MiB"), (many_members(100), "too large for one file")],
+    ids=["xz", "zip"],
 )
 def test_an_archive_does_not_say_how_much_memory_is_taken(packed: bytes, why: str) -> None:
     """Four GiB for the dictionary of an xz file, all of the directory of a zip file."""
