@@ -6,7 +6,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -26,9 +26,15 @@ def fill(url: str, count: int) -> None:
     database = schema.open_database(settings, create=False)
     release.release(database)  # our indexes are built in one go afterwards, as for a database of Glance's
     engine = sa.create_engine(url, connect_args={"local_infile": True} if url.startswith("mysql") else {})
+    put_rows, indexes = (load, of_mariadb) if url.startswith("mysql") else (copy, of_postgresql)
     with engine.begin() as db:
+        later = [each for table in COLUMNS for each in indexes(db, table)]
+        for each in later:
+            db.exec_driver_sql(each.drop)
         for table, rows in tables(count):
-            (load if url.startswith("mysql") else copy)(db, table, rows)
+            put_rows(db, table, rows)
+        for each in reversed(later):
+            db.exec_driver_sql(each.add)
     adopt.adopt(database)
     database.close()
     with engine.begin() as db:
@@ -51,6 +57,41 @@ def fill_sqlite(path: Path, count: int) -> None:
         db.execute(sql)
     db.commit()
     db.close()
+
+
+class Later(NamedTuple):
+    """What hangs on a table of Glance's and is made anew when its rows are there, in one go and sorted."""
+
+    drop: str
+    add: str
+
+
+def of_mariadb(db: sa.Connection, table: str) -> list[Later]:
+    """One for all indexes of the table, since each change of it copies it; foreign keys need one, so they go first."""
+    lines = db.exec_driver_sql(f"SHOW CREATE TABLE {table}").fetchall()[0][1].splitlines()
+    parts = [line.strip().rstrip(",") for line in lines]
+    foreign = [part for part in parts if part.startswith("CONSTRAINT ") and " FOREIGN KEY " in part]
+    keys = [part for part in parts if part.startswith(("KEY ", "UNIQUE KEY "))]
+    names = [part.partition("KEY ")[2].split()[0] for part in keys]
+    dropped = [f"DROP FOREIGN KEY {part.split()[1]}" for part in foreign] + [f"DROP KEY {name}" for name in names]
+    added = ", ".join(f"ADD {part}" for part in (*keys, *foreign))
+    return [Later(f"ALTER TABLE {table} {', '.join(dropped)}", f"ALTER TABLE {table} {added}")]
+
+
+def of_postgresql(db: sa.Connection, table: str) -> list[Later]:
+    constraints = db.exec_driver_sql(
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        f"WHERE conrelid = '{table}'::regclass AND contype IN ('u', 'f') ORDER BY contype"
+    ).fetchall()
+    indexes = db.exec_driver_sql(
+        "SELECT indexname, indexdef FROM pg_indexes "
+        f"WHERE tablename = '{table}' AND indexname NOT IN (SELECT conname FROM pg_constraint)"
+    ).fetchall()
+    alter = f"ALTER TABLE {table}"
+    found = [
+        Later(f"{alter} DROP CONSTRAINT {name}", f"{alter} ADD CONSTRAINT {name} {what}") for name, what in constraints
+    ]
+    return found + [Later(f"DROP INDEX {name}", what) for name, what in indexes]
 
 
 def copy(db: sa.Connection, table: str, rows: Iterator[Row]) -> None:

@@ -61,14 +61,23 @@ def resident_bytes(root: int) -> int:
 
 
 def anonymous_bytes(root: int) -> int:
-    """What the tree holds of its own: memory of files that it maps or reads, the kernel can take back."""
-    return sum(rss_of(pid, "RssAnon") for pid, _ in tree(root))
+    """Of the tree: what `anonymous_of` tells of each."""
+    return sum(anonymous_of(pid) for pid, _ in tree(root))
 
 
-def rss_of(pid: int, kind: str = "VmRSS") -> int:
+def rss_of(pid: int) -> int:
+    return _status_of(pid, "VmRSS:")
+
+
+def anonymous_of(pid: int) -> int:
+    """Resident bytes that are the process's own: without files, which SQLite's database is when it is mapped."""
+    return _status_of(pid, "RssAnon:")
+
+
+def _status_of(pid: int, field: str) -> int:
     try:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith(f"{kind}:"):
+            if line.startswith(field):
                 return int(line.split()[1]) * 1024
     except OSError:
         pass  # it ended while we looked

@@ -13,7 +13,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from benchmarks.fill import fill
-from benchmarks.machine import MIB, cpu_seconds, rss_of, settle
+from benchmarks.machine import MIB, anonymous_of, cpu_seconds, settle
 from glancetui.config.settings import DatabaseSettings
 from glancetui.model import Viewer
 from glancetui.registry.interface import Direction, ImageQuery, OneOf, PropertyIs, Sort
@@ -85,54 +85,67 @@ def last_page(registry: SqlRegistry, case: Case, viewer: Viewer) -> ImageQuery:
 
 def cost(place: Place, wanted: ImageQuery, rounds: int) -> tuple[float, int]:
     """CPU milliseconds for a page, and how many images it holds."""
-    found = len(place.registry.page(wanted))
+    return milliseconds(place, lambda: place.registry.page(wanted), rounds), len(place.registry.page(wanted))
+
+
+def cost_of_count(place: Place, wanted: ImageQuery, rounds: int) -> tuple[float, str]:
+    count = place.registry.count(wanted)
+    spent = milliseconds(place, lambda: place.registry.count(wanted), max(1, rounds // 10))
+    return spent, f"{'' if count.exact else '≥ '}{count.number:,}"
+
+
+def milliseconds(place: Place, call: Callable[[], object], rounds: int) -> float:
+    call()
     if place.server is not None:
-        return cost_with_server(place.registry, place.server, wanted, rounds), found
+        return with_server(place.server, call, rounds)
     spent = []
     for _ in range(rounds):
         before = time.thread_time_ns()
-        place.registry.page(wanted)
+        call()
         spent.append((time.thread_time_ns() - before) / 1e6)
-    return statistics.median(spent), found
+    return statistics.median(spent)
 
 
-def cost_with_server(registry: SqlRegistry, server: int, wanted: ImageQuery, rounds: int) -> float:
+def with_server(server: int, call: Callable[[], object], rounds: int) -> float:
     """The mean, since the server's time is counted in steps of 10 ms."""
     settle(server)
     server_before, before = cpu_seconds(server), time.thread_time_ns()
     for _ in range(rounds):
-        registry.page(wanted)
+        call()
     ours = (time.thread_time_ns() - before) / 1e6
     return (ours + (cpu_seconds(server) - server_before) * 1000) / rounds
 
 
 def growth(registry: SqlRegistry) -> float:
-    """MiB that this process grows by while it reads WALKED pages of an administrator's list, after a first few."""
+    """MiB of its own memory that this process grows by while it reads WALKED pages of an administrator's list, after a
+    first few."""
     marker, before = None, 0
     for number in range(WALKED):
         if number == WALKED // 10:
-            before = rss_of(os.getpid())
+            before = anonymous_of(os.getpid())
         marker = registry.page(query(CASES[0], ADMIN, marker))[-1].id
-    return (rss_of(os.getpid()) - before) / MIB
+    return (anonymous_of(os.getpid()) - before) / MIB
 
 
 def report(small: Place, large: Place, count: int, rounds: int) -> str:
     lines = [
-        f"| viewer | page | first of {SMALL:,} | first of {count:,} | last of {count:,} | ratio | target |",
-        "|---|---|---:|---:|---:|---:|---:|",
+        f"| viewer | page | first of {SMALL:,} | first of {count:,} | last of {count:,} | ratio | target | count |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for viewer, who in ((ADMIN, "administrator"), (PROJECT, "project")):
         for case in CASES:
             first, held = cost(small, query(case, viewer), rounds)
             front, front_held = cost(large, query(case, viewer), rounds)
             last, last_held = cost(large, last_page(large.registry, case, viewer), rounds)
+            counting, counted = cost_of_count(large, query(case, viewer), rounds)
             lines.append(
                 f"| {who} | {case.name} | {first:.2f} ({held}) | {front:.2f} ({front_held}) | {last:.2f} ({last_held}) "
-                f"| {last / first:.2f} | ≤ {case.most:g} |"
+                f"| {last / first:.2f} | ≤ {case.most:g} | {counting:.1f} ({counted}) |"
             )
     closing = (
         f"CPU milliseconds; in brackets, how many images the page holds. Ratio: last to first of {SMALL:,}. "
-        f"Reading {WALKED} pages in a row, the process grew by {growth(large.registry):.1f} MiB."
+        f"Count: of all images that the pages hold, in {count:,}; in brackets, the count. Reading {WALKED} pages in a "
+        f"row, the process's own memory, without mapped files, grew by {growth(large.registry):.1f} MiB."
     )
     return "\n".join([*lines, "", closing])
 
@@ -153,7 +166,10 @@ def places(kind: str, folder: Path, *counts: int) -> Iterator[list[Place]]:
         server, pid = None, None
         if kind != "sqlite":
             server = {"mariadb": mariadb, "postgresql": postgresql}[kind]
-            options = {"mariadb": ("--innodb-buffer-pool-size=1G",), "postgresql": ("shared_buffers=1GB",)}[kind]
+            options = {
+                "mariadb": ("--innodb-buffer-pool-size=1G", "--innodb-log-file-size=512M"),
+                "postgresql": ("shared_buffers=1GB", "maintenance_work_mem=256MB", "max_wal_size=4GB"),
+            }[kind]
             (folder / kind).mkdir(exist_ok=True)
             pid = stack.enter_context(server.running(folder / kind, *options)).pid
         found = []

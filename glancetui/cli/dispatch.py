@@ -21,6 +21,7 @@ NOUNS: Mapping[str, str] = {
     "image": "images: list, show, create, set, upload, save, share, delete …",
     "member": "who sees a shared image; answering an offer",
     "task": "background work: imports and copies, how far they are, why they failed",
+    "cache": "the image cache of the node that answers: what is in it, what is to be, what is to go",
     "metadef": "what properties mean: namespaces, objects, tags; check images against them",
     "cloud": "the clouds of clouds.yaml",
     "doctor": "look at an endpoint and say what is wrong",

@@ -12,7 +12,7 @@ from glancetui.cli.image_columns import COLUMNS, DEFAULT, LONG, masked_row, prin
 from glancetui.cli.verbs import count, key_value
 from glancetui.client.filters import Comparison, Filter, Plan, parse
 from glancetui.client.filters import Context as FilterContext
-from glancetui.client.query import DEFAULT_SORT, NULLABLE, ImageQuery, in_order, parse_sort
+from glancetui.client.query import DEFAULT_SORT, NULLABLE, Count, ImageQuery, in_order, parse_sort
 from glancetui.client.values import RemoteImage
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def list_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", "--max-items", type=count, metavar="N", help="at most this many")
     parser.add_argument("--marker", metavar="IMAGE", help="begin after this one")
     parser.add_argument("--page-size", type=count, default=STREAM_PAGE, metavar="N", help="images a request")
+    parser.add_argument("--count", action="store_true", help="only how many there are; exact: no if there may be more")
     parser.add_argument("--long", action="store_true", help="more columns")
 
 
@@ -53,10 +54,26 @@ def list_images(context: Context) -> None:
     given = context.arguments
     plan = asked_for(context)
     query = ImageQuery.of(plan, given.sort)
+    if given.count:
+        total = counted(context, plan, query)
+        context.printer.item({"count": total.number, "exact": total.exact}, {"exact": "yes" if total.exact else "no"})
+        return
     found = (image for image in all_images(context, query) if plan.matches(image))
     limited = islice(found, given.limit) if given.limit is not None else found
     rows = (masked_row(image) for image in limited)
     context.printer.rows(COLUMNS, rows, LONG if given.long else DEFAULT)
+
+
+def counted(context: Context, plan: Plan, query: ImageQuery) -> Count:
+    """By the endpoint if it can; else image by image, which is exact and takes as long as listing them."""
+    given = context.arguments
+    whole = not plan.local and given.limit is None and given.marker is None
+    total = context.client.count(query) if whole else None
+    if total is not None:
+        return total
+    by_time = ImageQuery(params=query.params, hidden_too=query.hidden_too)
+    found = (image for image in all_images(context, query if given.marker else by_time) if plan.matches(image))
+    return Count(number=sum(1 for _ in islice(found, given.limit)), exact=True)
 
 
 def asked_for(context: Context) -> Plan:

@@ -14,8 +14,8 @@ import msgspec
 from glancetui.client import auth as authentication
 from glancetui.client.auth import Authentication, Caller
 from glancetui.client.cancel import CancelToken
-from glancetui.client.problems import Ambiguous, ServerFault, error_of
-from glancetui.client.query import ImageQuery, Page, merged
+from glancetui.client.problems import Ambiguous, ServerFault, error_of, problem_of
+from glancetui.client.query import Count, ImageQuery, Page, merged
 from glancetui.client.transport import Address, Answer, BodySender, Transport, address_of, header_map, read_whole
 from glancetui.client.values import (
     ApiVersion,
@@ -145,6 +145,27 @@ class Client:
         # An endpoint may give fewer than were asked for: only its `next` tells then. It is not followed: see `pages`.
         more = bool(images) and (len(images) >= limit or isinstance(document.get("next"), str))
         return Page(images=images, more=more, etag=answer.headers.get("etag"))
+
+    def count(self, query: ImageQuery, token: CancelToken | None = None) -> Count | None:
+        """How many images there are for `query`; None: the endpoint does not count, as no stock one does."""
+        if query.hidden_too:
+            visible = self.count(query.only_hidden(False), token)
+            hidden = visible and self.count(query.only_hidden(True), token)
+            return visible and hidden and visible.plus(hidden)
+        target = "/ops/v1/images/count?" + urlencode(query.params, quote_via=quote)
+        try:
+            document = self._document("GET", target, token=token)
+        except NotFound:
+            return None
+        except ServerFault as error:
+            problem = problem_of(error)
+            if problem is not None and problem.status == 300:  # a stock endpoint tells its versions there
+                return None
+            raise
+        number, exact = document.get("count"), document.get("exact")
+        if not isinstance(number, int) or not isinstance(exact, bool):
+            raise ServerFault(f"{self.address()} answered a count that is none.")
+        return Count(number=number, exact=exact)
 
     def pages(
         self,
@@ -375,6 +396,14 @@ class Client:
         body = None if value is msgspec.UNSET else msgspec.json.encode(value)
         answer = self._ask(method, target, headers=sent, body=body, token=token)
         return document_of(answer, self.address()) if answer.body else {}
+
+    def ask_list(self, method: str, target: str, token: CancelToken | None = None) -> list[object]:
+        """What the endpoint answers where that is a bare list."""
+        answer = self._ask(method, target, token=token)
+        try:
+            return msgspec.json.decode(answer.body, type=list[object])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ServerFault(f"{self.address()} answered with something that is no JSON list.") from error
 
     # How it is sent
 

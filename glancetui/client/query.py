@@ -63,6 +63,16 @@ class ImageQuery(msgspec.Struct, frozen=True, kw_only=True):
         return [*self.params, ("sort", sort), ("limit", str(limit)), *marker]
 
 
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """`exact` or at least so many."""
+
+    number: int
+    exact: bool
+
+    def plus(self, other: Count) -> Count:
+        return Count(number=self.number + other.number, exact=self.exact and other.exact)
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """One answer. `more`: there may be images beyond it."""
 

@@ -11,6 +11,7 @@ from typing import cast
 import msgspec
 import platformdirs
 
+from glancetui.config.caching import cache_settings
 from glancetui.config.folders import check_folders
 from glancetui.config.imageschema import extra_properties
 from glancetui.config.imports import import_methods, import_settings
@@ -72,6 +73,7 @@ def assemble(values: Values, *, config_files: tuple[Path, ...], config_dirs: tup
         limits=limit_settings(values),
         enabled_import_methods=import_methods(values),
         imports=import_settings(values),
+        cache=cache_settings(values),
         staging_dir=staging_folder(values, data_dir),
         debug=values.get("DEFAULT", "debug"),
         log_file=log_file(values),
@@ -126,7 +128,7 @@ def database_settings(values: Values, data_dir: Path) -> DatabaseSettings:
     upgrade, adopt = values.get("glancetui", "upgrade"), values.get("glancetui", "adopt")
     return DatabaseSettings(
         connection=connection,
-        max_pool_size=values.get("database", "max_pool_size") or 5,
+        max_pool_size=values.get("database", "max_pool_size") or 8,
         max_overflow=values.get("database", "max_overflow") or 0,
         pool_timeout=values.get("database", "pool_timeout"),
         connection_recycle_time=values.get("database", "connection_recycle_time"),

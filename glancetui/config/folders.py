@@ -25,6 +25,8 @@ def folders(values: Values, settings: Settings) -> Iterator[tuple[str, str, Path
         yield "database", "connection", database.parent
     if settings.log_file is not None:
         yield "DEFAULT", "log_dir" if values.is_set("DEFAULT", "log_dir") else "log_file", settings.log_file.parent
+    if settings.cache is not None:
+        yield "DEFAULT", "image_cache_dir", settings.cache.folder
     for store in settings.stores:
         section = store.id if settings.multi_store else "glance_store"
         single, several = store.options.get("filesystem_store_datadir"), store.options.get("filesystem_store_datadirs")

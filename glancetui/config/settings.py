@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 AuthMode = Literal["none", "basic", "keystone", "headers"]
+CacheDriver = Literal["centralized_db", "sqlite", "xattr"]
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +109,6 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     cors_max_age: int = 3600
     cors_allow_methods: tuple[str, ...] = ("GET", "PUT", "POST", "DELETE", "PATCH")
     cors_allow_headers: tuple[str, ...] = ()
-    image_cache: bool = False  # image_cache_dir is set: decides the announced versions
 
 
 class FetchSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,9 +138,24 @@ class ImportSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_jobs: int = 8  # at once in a worker
 
 
+class CacheSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The image cache of this node."""
+
+    folder: Path  # image_cache_dir
+    node: str  # as the other nodes know it: worker_self_reference_url, else made of the host's name and the port
+    driver: CacheDriver = "centralized_db"
+    sqlite_name: str = "cache.db"
+    max_size: int = 10 << 30  # bytes
+    stall_seconds: float = 86_400.0
+    retry_seconds: float = 300.0  # cache_prefetcher_interval
+    care_seconds: float = 900.0
+    on_downloads: bool = True  # downloads fill it and are served from it
+    legacy_routes: bool = False  # /v2/cached_images, /v2/queued_images
+
+
 class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
     connection: str  # SQLAlchemy URL; may hold a password: never shown whole
-    max_pool_size: int = 5
+    max_pool_size: int = 8
     max_overflow: int = 10
     pool_timeout: float | None = None  # seconds to wait for a connection of the pool; None: busy_seconds
     connection_recycle_time: int = 3600  # seconds after which a connection to a server is replaced
@@ -240,6 +255,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     config_files: tuple[Path, ...] = ()  # for libraries that read sections of their own
     enabled_import_methods: tuple[str, ...] = ()  # announced on create
     imports: ImportSettings = ImportSettings()
+    cache: CacheSettings | None = None  # None: there is none
     staging_dir: Path | None = None  # data before import; None only in tests
     debug: bool = False
     log_file: Path | None = None

@@ -7,7 +7,7 @@ import os
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol, runtime_checkable
 
 import msgspec
 
@@ -25,9 +25,27 @@ READABLE = frozenset({ImageStatus.ACTIVE, ImageStatus.DEACTIVATED})
 Chunks = Generator[bytes, None, None]
 
 
+@runtime_checkable
+class Growing(Protocol):
+    """A local file that somebody else is still writing: its bytes can be sent as far as they are there."""
+
+    file: BinaryIO
+
+    def reach(self, offset: int) -> int | None:
+        """How far the bytes are there; `offset` itself while those that follow it are waited for. None: they will not
+        come any more. Does not wait."""
+
+    def rest(self, offset: int, count: int) -> Chunks:
+        """Where to get those from that will not come."""
+
+    def close(self) -> None:
+        """Idempotent."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """`count` bytes from `offset` of an image of `size` bytes: a local file or chunks. Whoever takes it closes it."""
+    """`count` bytes from `offset` of an image of `size` bytes: a local file, one that still grows, or chunks. Whoever
+    takes it closes it."""
 
     size: int
     offset: int
@@ -35,7 +53,7 @@ class Delivery:
     partial: bool  # a range was asked for, even if it covers everything
     checksum: str | None
     etag: str | None  # the same for the same bytes
-    content: BinaryIO | Chunks  # a file is read from `offset`; chunks begin there
+    content: BinaryIO | Growing | Chunks  # a file is read from `offset`; chunks begin there
 
     def close(self) -> None:
         """Idempotent."""
@@ -74,17 +92,35 @@ class Deliver:
         prefer: str | None = None,
     ) -> Delivery | None:
         """None: there is no data, or no store holds it. Raises RangeNotSatisfiable, StoreUnavailable, ShortRead."""
+        image = self.admitted(caller, image_id)
+        return self.read(image, self.preferred(caller, image, prefer), range_header, content_range_header)
+
+    def admitted(self, caller: Caller, image_id: str) -> Image:
+        """The image, whose bytes the caller may have. Raises NotFound, Forbidden."""
         image = self._images.visible(caller, image_id)
         self._images.forbid_or_hide("download_image", caller, image)
-        preferred = self._preferred(caller, image, prefer)
         if image.status == ImageStatus.DEACTIVATED and not caller.is_admin:
             raise Forbidden(f"Image {image.id} is deactivated. Ask an administrator to reactivate it.")
+        return image
+
+    def read(
+        self,
+        image: Image,
+        preferred: Sequence[str] = (),
+        range_header: str | None = None,
+        content_range_header: str | None = None,
+    ) -> Delivery | None:
+        """From the stores, for whoever may have it. None and raises as `open`."""
         if image.status not in READABLE or not image.locations:
             return None
-        copies = self._copies(image, preferred)
-        return self._deliver(image, copies, range_header, content_range_header)
+        return self._deliver(image, self._copies(image, preferred), range_header, content_range_header)
 
-    def _preferred(self, caller: Caller, image: Image, prefer: str | None) -> tuple[str, ...]:
+    def rest(self, image: Image, span: Span) -> Chunks:
+        """A part of an image whose beginning came from elsewhere."""
+        return relay(image.id, self._copies(image, ()), span)
+
+    def preferred(self, caller: Caller, image: Image, prefer: str | None) -> tuple[str, ...]:
+        """The stores to try first. Raises BadRequest, Forbidden."""
         if prefer is None:
             return ()
         if not self._multi_store:

@@ -21,7 +21,7 @@ from glancetui.images.quotas import Quotas, UnifiedLimits, check_count, check_pr
 from glancetui.images.schemas import Schemas
 from glancetui.images.target import ImageTarget, target_of
 from glancetui.model import Caller, Image, ImageLocation, ImageStatus
-from glancetui.registry.interface import ImageChange, ImageQuery, NewImage, PropertyIs, Registry, Seen
+from glancetui.registry.interface import Count, ImageChange, ImageQuery, NewImage, PropertyIs, Registry, Seen
 
 T = TypeVar("T")
 #: Raises BadRequest for custom properties that are set or changed and break what defines them.
@@ -94,6 +94,20 @@ class Images:
         images = self._registry.page(query)
         next_marker = images[-1].id if len(images) == query.limit else None
         return ImagePage(images=self._allowed(caller, images), next_marker=next_marker)
+
+    def count(self, caller: Caller, query: ImageQuery) -> Count:
+        """How many images `page` would give in all, whatever viewer, limit and marker the query names.
+
+        Raises Forbidden.
+        """
+        self._policy.enforce("get_images", caller, _project_target(caller))
+        query = msgspec.structs.replace(query, viewer=viewer_of(caller), marker=None)
+        if not self._policy.changed_by_operator("get_image"):
+            shown = self._policy.allows("get_image", caller, ImageTarget(_PROBE, None))
+            return self._registry.count(query) if shown else Count(number=0, exact=True)
+        # Each image has to be judged by itself: those of one page are.
+        first = self._registry.page(msgspec.structs.replace(query, limit=self.settings.api_limit_max))
+        return Count(number=len(self._allowed(caller, first)), exact=len(first) < self.settings.api_limit_max)
 
     def shown_locations(self, caller: Caller, image: Image) -> tuple[ImageLocation, ...]:
         """The locations that the caller may be told of; none where `get_image_location` refuses, and none of a

@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from glancetui.model import Image, Location, Member, Viewer
+from glancetui.registry.caching import Caching
 from glancetui.registry.jobs import Jobs
 from glancetui.registry.marks import local, repeatable
 from glancetui.registry.metadefs import Metadefs
@@ -85,6 +86,13 @@ class ImageQuery(msgspec.Struct, frozen=True, kw_only=True):
     search: str | None = None  # ours: name contains (case-insensitive), or id starts with
 
 
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """`exact` or at least so many: see `Registry.count`."""
+
+    number: int
+    exact: bool
+
+
 class NewImage(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     owner: str | None
@@ -147,7 +155,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class Registry(Jobs, Metadefs, Protocol):
+class Registry(Jobs, Metadefs, Caching, Protocol):
     # -- images ------------------------------------------------------------------------------------------------------
     def create_image(self, new: NewImage, actor: Actor, allowance: Allowance = UNLIMITED) -> Image:
         """Raises Duplicate if the id was ever used, deleted images included; LimitExceeded."""
@@ -160,6 +168,11 @@ class Registry(Jobs, Metadefs, Protocol):
     @repeatable
     def page(self, query: ImageQuery) -> Sequence[Image]:
         """At most `query.limit` images, in order. Raises BadRequest for a marker that the viewer cannot see."""
+
+    @repeatable
+    def count(self, query: ImageQuery) -> Count:
+        """How many images `page` would give in all; limit, sort and marker do not matter. Exact up to some thousands,
+        beyond that a least number: it costs about the same however many there are."""
 
     def change_image(self, seen: Seen, change: ImageChange, actor: Actor) -> Image:
         """Raises Stale; NotFound if deleted meanwhile."""

@@ -19,12 +19,14 @@ from glancetui.server.build import Service
 from glancetui.server.cors import Cors
 from glancetui.server.routes import (
     actions,
+    cache,
     data,
     images,
     imports,
     members,
     metadef_items,
     metadef_namespaces,
+    ops,
     schemas,
     tags,
     tasks,
@@ -46,6 +48,8 @@ ROUTES = tuple(
         schemas.ROUTES,
         metadef_namespaces.ROUTES,
         metadef_items.ROUTES,
+        cache.ROUTES,
+        ops.ROUTES,
     ),
 )
 REQUEST_ID = b"x-openstack-request-id"
@@ -63,7 +67,8 @@ class Application:
         self._authenticator: Authenticator = service.authenticator
         self._policy = service.policy
         self._router = Router(ROUTES)
-        self._versions = Versions(server, multi_store=service.settings.multi_store)
+        settings = service.settings
+        self._versions = Versions(server, multi_store=settings.multi_store, cache=settings.cache is not None)
         self._cors = Cors(server)
         self._behind_proxy = server.enable_proxy_headers_parsing
         self._longest_id = server.max_request_id_length
@@ -109,7 +114,8 @@ class Application:
             return await whole(request)
         if segments[0] == "versions" and segments[1:] in ([], [""]):
             return self._versions.document(request, 200)
-        versioned = self._versions.without_version(request, segments)
+        is_ops = segments[: len(ops.PREFIX)] == ops.PREFIX
+        versioned = segments if is_ops else self._versions.without_version(request, segments)
         if versioned is None:
             return self._versions.document(request, 300)
         if versioned == ["v2"]:

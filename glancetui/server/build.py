@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from glancetui.cache.build import NodeCache, build_cache
+from glancetui.cache.delivery import CachedDeliver
 from glancetui.config.settings import Settings
 from glancetui.fetch.fetcher import Fetcher
 from glancetui.fetch.filter import Filter
@@ -36,7 +38,7 @@ from glancetui.stores.catalogue import Catalogue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One worker's parts. `housekeeping`, `notifications` and `jobs` are not started."""
+    """One worker's parts. `housekeeping`, `notifications`, `jobs` and the cache's keeper are not started."""
 
     settings: Settings
     registry: Registry
@@ -49,7 +51,8 @@ class Service:
     imports: Imports
     tasks: Tasks
     jobs: JobRunner
-    deliver: Deliver
+    deliver: Deliver | CachedDeliver
+    cache: NodeCache | None
     authenticator: Authenticator
     housekeeping: Housekeeping
     notifications: Notifications | None  # not started; None: none are wanted
@@ -59,6 +62,8 @@ class Service:
     def close(self) -> None:
         """Gives leases and connections back; running calls fail from now on."""
         self.jobs.close()
+        if self.cache is not None:
+            self.cache.close()
         self.housekeeping.stop(timeout=5)
         if self.notifications is not None:
             self.notifications.stop(timeout=5)
@@ -87,6 +92,8 @@ def build(settings: Settings) -> Service:
     staging = Staging(catalogue, settings.staging_dir, site_of(settings, worker.node), stage_url(settings))
     work = ImportWork(registry, catalogue, ingest, staging, fetcher, settings, worker)
     runner = JobRunner(registry, worker, staging.site, lease, settings.imports.max_jobs, work.run)
+    deliver = Deliver(images, catalogue, settings)
+    cache = None if settings.cache is None else build_cache(settings.cache, registry, images, policy, deliver)
     imports = Imports(images, registry, catalogue, staging, fetcher, runner, settings)
     return Service(
         settings=settings,
@@ -100,7 +107,8 @@ def build(settings: Settings) -> Service:
         imports=imports,
         tasks=Tasks(registry, policy, images, imports),
         jobs=runner,
-        deliver=Deliver(images, catalogue, settings),
+        deliver=cache.deliver if cache is not None and cache.on_downloads else deliver,
+        cache=cache,
         authenticator=authenticator(settings.server, policy.is_admin),
         housekeeping=Housekeeping(
             registry,

@@ -21,8 +21,8 @@ def minors(*, multi_store: bool, cache: bool) -> tuple[int, ...]:
 
 
 class Versions:
-    def __init__(self, server: ServerSettings, *, multi_store: bool) -> None:
-        self._minors = minors(multi_store=multi_store, cache=server.image_cache)
+    def __init__(self, server: ServerSettings, *, multi_store: bool, cache: bool) -> None:
+        self._minors = minors(multi_store=multi_store, cache=cache)
         self._public = server.public_endpoint
         self.names = frozenset({"v2", *(f"v2.{minor}" for minor in self._minors)})
 

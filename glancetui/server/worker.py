@@ -65,6 +65,8 @@ class Worker:
         if service.notifications is not None:
             service.notifications.start()
         service.jobs.start()
+        if service.cache is not None:
+            service.cache.keeper.start()
         ready()
         await self._tick_until_stopped()
         for server in servers:

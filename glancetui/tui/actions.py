@@ -12,7 +12,7 @@ import msgspec
 
 from glancetui.errors import ConfigError
 
-LISTS = ("images", "transfers")
+LISTS = ("images", "transfers", "cache")
 OPENING = ("dashboard", *LISTS, "image", "metadefs")
 ONE_IMAGE = ("images", "image")
 ONE_THING = (*ONE_IMAGE, "metadefs")
@@ -38,6 +38,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     weight: int = 0  # the heavier, the further left in the footer; 0: not there
     acts: bool = False  # changes the server
     in_metadefs: tuple[str, str] | None = None  # label and help among definitions, where they differ there
+    in_cache: tuple[str, str] | None = None  # and in the cache
     command: str = ""  # its name at the `:` prompt, where that is not the last part of its id
 
     @property
@@ -50,10 +51,14 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         return self.command or self.name
 
     def label_in(self, view: str) -> str:
-        return self.in_metadefs[0] if view == "metadefs" and self.in_metadefs else self.label
+        return self._words(view)[0]
 
     def help_in(self, view: str) -> str:
-        return self.in_metadefs[1] if view == "metadefs" and self.in_metadefs else self.help
+        return self._words(view)[1]
+
+    def _words(self, view: str) -> tuple[str, str]:
+        own = {"metadefs": self.in_metadefs, "cache": self.in_cache}.get(view)
+        return own or (self.label, self.help)
 
     def works_in(self, view: str) -> bool:
         return self.views == EVERYWHERE or view in self.views
@@ -226,10 +231,11 @@ ACTIONS: tuple[Action, ...] = (
         keys=("D",),
         label="delete",
         help="Delete the image, or all marked; in a tab of its parts, the part.",
-        views=ONE_THING,
+        views=(*ONE_THING, "cache"),
         weight=65,
         acts=True,
         in_metadefs=("delete", "Delete the namespace, or the thing in it."),
+        in_cache=("evict", "Out of the cache and its queue; the image stays."),
     ),
     Action(
         id="image.protect",
@@ -297,6 +303,24 @@ ACTIONS: tuple[Action, ...] = (
         views=("image", "metadefs"),
         weight=41,
         in_metadefs=("add", "Add a property, an object, a tag, or a resource type."),
+    ),
+    Action(
+        id="cache.warm",
+        keys=("W",),
+        label="warm",
+        help="Have the image fetched into the cache of the node that answers.",
+        views=(*ONE_IMAGE, "cache"),
+        weight=35,
+        acts=True,
+    ),
+    Action(
+        id="cache.tend",
+        keys=("T",),
+        label="tend",
+        help="Prune, clean or clear the cache.",
+        views=("cache",),
+        weight=64,
+        acts=True,
     ),
     Action(
         id="property.send",

@@ -21,6 +21,7 @@ from glancetui.tui.publication import Publication
 from glancetui.tui.session import Session
 from glancetui.tui.undo import Change
 from glancetui.tui.views.base import View
+from glancetui.tui.views.cache import CacheView
 from glancetui.tui.views.dashboard import DashboardView
 from glancetui.tui.views.image import ImageView
 from glancetui.tui.views.images import ImagesView
@@ -64,8 +65,11 @@ class Desk(Screen[None], inherit_bindings=False):
         self.transfers = TransfersView(session)
         self.dashboard = DashboardView(session)
         self.metadefs = MetadefsView(session)
+        self.cache = CacheView(session)
         missing = [MissingView(session, name) for name in LACKS]
-        views: list[View] = [self.dashboard, self.images, self.image, self.raw, self.transfers, self.metadefs, *missing]
+        views: list[View] = [
+            self.dashboard, self.images, self.image, self.raw, self.transfers, self.metadefs, self.cache, *missing,
+        ]  # fmt: skip
         self.views: Mapping[str, View] = {view.name_of_view: view for view in views}
         self.path = ["images"]
         self.last_path = ["dashboard"]

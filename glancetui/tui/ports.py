@@ -10,6 +10,7 @@ import msgspec
 from glancetui.client.values import Part, RemoteImage, RemoteMember
 
 if TYPE_CHECKING:
+    from glancetui.client.caching import CacheState, Half, Pruned
     from glancetui.definitions.check import Book
     from glancetui.definitions.difference import Step
 
@@ -80,11 +81,33 @@ class Definitions(Protocol):
         """A namespace with all that lies in it. Raises NotFound, Forbidden."""
 
 
+class Cache(Protocol):
+    """The image cache of the node that answers. Every method may raise a GlancetuiError."""
+
+    def state(self) -> CacheState:
+        """Raises NotFound where there is no cache, Forbidden to all but administrators."""
+
+    def queue(self, image_id: str) -> None:
+        """Has it fetched. Raises NotFound, BadRequest for an image that is not active."""
+
+    def evict(self, image_id: str) -> None:
+        """Out of the cache and the queue."""
+
+    def clear(self, half: Half | None = None) -> None: ...
+
+    def prune(self) -> Pruned: ...
+
+    def clean(self) -> None: ...
+
+
 class Service(Protocol):
     """One endpoint. Called from many threads; every method may raise a GlancetuiError."""
 
     @property
     def definitions(self) -> Definitions: ...
+
+    @property
+    def cache(self) -> Cache: ...
 
     def about(self) -> About: ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from glancetui.client.caching import NodeCache
 from glancetui.client.cancel import CancelToken
 from glancetui.client.client import Client
 from glancetui.client.metadefs import Metadefs
@@ -19,6 +20,7 @@ class RemoteService:
         self._client, self._cloud = client, cloud
         self._token = CancelToken()
         self.definitions = Metadefs(client, self._token)
+        self.cache = NodeCache(client, self._token)
 
     def cancel(self) -> None:
         self._token.cancel()

@@ -244,6 +244,10 @@ def test_filters_and_sorts_of_the_command_line_are_those_of_the_views(
     assert glancetui.run(*listed, f"tag={tag}").out == f"{ids[1]}\n"
     assert glancetui.run(*listed, f"tag={tag} hidden=any", "--sort", "id").out.split() == ids
     assert glancetui.run(*listed, f"tag={tag}", "--hidden").out == f"{ids[0]}\n"
+    counted = ("image", "list", "-f", "json", "--count", "--filter")
+    assert glancetui.run(*counted, f"tag={tag} hidden=any").json == {"count": 2, "exact": True}
+    assert glancetui.run(*counted, f"tag={tag} name~nothing").json == {"count": 0, "exact": True}
+    assert glancetui.run("image", "list", "--count", "--tag", tag).out == "count  1\nexact  yes\n"
     wrong = glancetui.run(*listed, "nope=1")
     assert (wrong.code, "prop.nope" in wrong.err) == (2, True)
 

@@ -5,7 +5,7 @@ import pytest
 from glancetui.client.client import Client
 from glancetui.client.filters import Context, parse
 from glancetui.client.problems import Ambiguous, ServerFault
-from glancetui.client.query import ImageQuery, SortKey, in_order, parse_sort
+from glancetui.client.query import Count, ImageQuery, SortKey, in_order, parse_sort
 from glancetui.client.values import RemoteImage
 from glancetui.errors import BadRequest, NotFound, Stale
 from tests.client.scripted import Asked, Reply, scripted
@@ -66,6 +66,29 @@ def test_hidden_images_come_in_their_place() -> None:
     with scripted(lambda asked: listing(asked, images)) as server, Client.at(server.url) as client:
         query = ImageQuery.of(parse("hidden=any").plan(Context()))
         assert [image.id for image in client.images(query, page_size=4)] == IDS
+
+
+@pytest.mark.parametrize(
+    ("reply", "count"),
+    [
+        (Reply(body={"count": 3, "exact": True}), Count(number=6, exact=True)),
+        (Reply(body={"count": 3, "exact": False}), Count(number=6, exact=False)),
+        (Reply(300, {"versions": []}), None),  # a stock Glance, which takes the path for a version
+        (Reply(404), None),
+    ],
+)
+def test_an_endpoint_that_counts_is_asked_for_both_kinds_and_others_are_known(reply: Reply, count: Count) -> None:
+    with scripted(lambda _: reply) as server, Client.at(server.url) as client:
+        assert client.count(ImageQuery(params=(("tag", "a"),), hidden_too=True)) == count
+    paths = {asked.path for asked in server.asked}
+    assert paths == {f"/ops/v1/images/count?tag=a{more}" for more in ("", "&os_hidden=true")[: 2 if count else 1]}
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", {"count": "3", "exact": True}, {"count": 3}])
+def test_a_count_that_is_none_is_a_fault_of_the_server(body: bytes | dict) -> None:
+    reply = Reply(body=body, headers={"Content-Type": "application/json"})
+    with scripted(lambda _: reply) as server, Client.at(server.url) as client, pytest.raises(ServerFault):
+        client.count(ImageQuery())
 
 
 def test_a_name_is_found_hidden_or_not_and_an_ambiguous_one_tells_its_candidates() -> None:

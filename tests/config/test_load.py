@@ -185,8 +185,11 @@ def test_former_names_count_and_are_reported(read: Load, tmp_path: Path) -> None
 
 
 def test_option_without_effect_is_noted_with_its_reason(read: Load, tmp_path: Path) -> None:
-    assert read("[DEFAULT]\nimage_cache_dir = /x\n").notes == (
-        f"{tmp_path}/a.conf:2: [DEFAULT] image_cache_dir has no effect here, because this version has no image cache.",
+    assert read("[DEFAULT]\ndaemon = true\n").notes == (
+        (
+            f"{tmp_path}/a.conf:2: [DEFAULT] daemon has no effect here, because this version deletes data at once, "
+            "through an outbox that survives crashes."
+        ),
     )
 
 

@@ -55,6 +55,7 @@ def test_an_image_goes_there_is_changed_shared_fetched_and_deleted(
     assert (shown["os_version"], shown["tags"], shown["min_ram"]) == ("13", ["new"], 64)
     assert "os_distro" not in shown
     assert run("list", "--filter", "tag=new size>1M", "-f", "value", "-c", "name") == "trixie\n"
+    assert run("list", "--count", "--filter", "tag=new", "-f", "value") == "1\ntrue\n"
     run("deactivate", "trixie")
     run("reactivate", "trixie")
     run("share", "trixie", "p1")

@@ -16,7 +16,7 @@ from glancetui.images.patch import Operation
 from glancetui.images.policy import Policy
 from glancetui.images.rules import Images
 from glancetui.model import Caller, Image, ImageLocation
-from glancetui.registry.interface import Actor, ImageChange, ImageQuery, Published, Registry, Seen
+from glancetui.registry.interface import Actor, Count, ImageChange, ImageQuery, Published, Registry, Seen
 from glancetui.registry.sql import open_registry
 
 ADMIN = Caller(project="ops", roles=frozenset({"admin", "member", "reader"}), is_admin=True)
@@ -92,6 +92,19 @@ def test_page_asks_image_by_image_where_the_operator_changed_the_rule(rules: Rul
     images = rules("get_image: \"rule:context_is_admin or 'red':%(name)s\"")
     assert [image.id for image in images.page(OWNER, query()).images] == [red.id]
     assert {image.id for image in images.page(ADMIN, query()).images} == {red.id, blue.id}
+
+
+def test_count_is_of_what_the_pages_show(rules: Rules) -> None:
+    plain = rules()
+    for name in ("red", "red", "blue"):
+        plain.create(OWNER, {"name": name})
+    assert plain.count(OWNER, query()) == Count(number=3, exact=True)
+    assert plain.count(OTHER, query()) == Count(number=0, exact=True)
+    only_red = "get_image: \"'red':%(name)s\""
+    assert rules(only_red).count(OWNER, query()) == Count(number=2, exact=True)
+    assert not rules(only_red, api_limit_max=2).count(OWNER, query()).exact
+    with pytest.raises(Forbidden):
+        rules('get_images: "!"').count(OWNER, query())
 
 
 def test_filtered_page_still_leads_to_the_next(rules: Rules) -> None:

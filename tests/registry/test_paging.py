@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from glancetui.errors import BadRequest
 from glancetui.model import Image, Viewer
-from glancetui.registry.interface import Between, Filter, ImageQuery, OneOf, PropertyIs, Sort, TimeIs
-from glancetui.registry.sql import SqlRegistry, listing, tables
+from glancetui.registry.interface import Between, Count, Filter, ImageQuery, OneOf, PropertyIs, Sort, TimeIs
+from glancetui.registry.sql import SqlRegistry, counting, listing, statement, tables
 from tests.registry import making
 from tests.registry.making import ACTOR, ADMIN, made, viewer
 from tests.registry.places import Place, emptied
@@ -248,15 +248,37 @@ def walked(registry: SqlRegistry, query: ImageQuery) -> list[str]:
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes where a server answers
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_walking_the_pages_yields_each_image_once_in_order(
+def test_walking_the_pages_yields_each_image_once_in_order_and_as_many_as_are_counted(
     few_images: int, place: Place, registry: SqlRegistry, rows: list[Row], queries: list[ImageQuery]
 ) -> None:
     emptied(place)
     stored(place, held(place, rows))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(listing, "FEW", few_images)  # 0: what some image has is never few
+        patch.setattr(counting, "MOST", most := few_images or 3)
         for query in queries:
-            assert walked(registry, query) == expected(place, held(place, rows), query), query
+            there = expected(place, held(place, rows), query)
+            assert walked(registry, query) == there, query
+            count = registry.count(query)
+            assert count.number == len(there) if count.exact else count.number <= len(there), query
+            assert count.exact or len(rows) > most, query
+
+
+def test_a_count_goes_on_to_its_bound_and_says_so(registry: SqlRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "MOST", 3)
+    for number in range(5):
+        made(registry, name=f"n{number}", visibility="public", tags=("t",) if number < 3 else ())
+    for wanted, found in (
+        (ImageQuery(viewer=ADMIN, limit=1), Count(number=4, exact=False)),
+        (ImageQuery(viewer=ADMIN, limit=1, tags=("t",)), Count(number=3, exact=True)),
+        (
+            ImageQuery(viewer=viewer("q"), limit=0, filters=(OneOf(field="name", values=("n4",)),)),
+            Count(number=1, exact=True),
+        ),
+        (ImageQuery(viewer=ADMIN, limit=1, filters=(OneOf(field="name", values=()),)), Count(number=0, exact=True)),
+        (ImageQuery(viewer=viewer(None), limit=1, visibility="private"), Count(number=0, exact=True)),
+    ):
+        assert registry.count(wanted) == found, wanted
 
 
 def test_a_page_holds_whole_images(registry: SqlRegistry) -> None:
@@ -285,6 +307,7 @@ def test_callers_who_invent_shapes_do_not_fill_the_memory(
     registry: SqlRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listing, "_SHAPES_KEPT", 8)
+    monkeypatch.setattr(statement.Kept, "MOST", 8)
     for number in range(1, 30):
         names = tuple(str(each) for each in range(number))
         registry.page(ImageQuery(viewer=ADMIN, limit=1, filters=(OneOf(field="name", values=names),)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,8 +18,10 @@ import sqlalchemy as sa
 from glancetui.config.settings import DatabaseSettings
 from glancetui.errors import ConfigError, RegistryUnavailable
 from glancetui.registry.interface import ImageChange, ImageQuery
-from glancetui.registry.sql import SqlRegistry, open_registry
+from glancetui.registry.sql import SqlRegistry, database, open_registry
+from glancetui.registry.sql.database import Database
 from glancetui.registry.sql.dialect import Dialect
+from glancetui.registry.sql.schema import dialect_of
 from glancetui.registry.sql.tables import images
 from tests.backends import keeper, mariadb
 from tests.registry.making import ACTOR, ADMIN, made, seen
@@ -224,6 +227,43 @@ def test_no_more_connections_are_opened_than_the_pool_may_have(place: Place) -> 
         registry.check()
     registry.check()
     registry.close()
+
+
+def test_a_server_without_a_free_connection_is_waited_for(place: Place) -> None:
+    url = of_a_user_with_one_connection(place)
+    settings = msgspec.structs.replace(place.settings(), connection=url)
+    first, second = (Database(dialect_of(settings)) for _ in range(2))
+    with ThreadPoolExecutor(1) as thread:
+        with first.glancing():
+            asked = thread.submit(second.read, lambda db: db.execute(sa.text("SELECT 2")).scalar())
+            with pytest.raises(TimeoutError):
+                asked.result(0.2)
+        first.close()
+        assert asked.result(20) == 2
+    second.close()
+
+
+def test_a_server_that_stays_without_a_free_connection_says_what_to_do(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(database, "_TRIES", 3)
+    settings = msgspec.structs.replace(place.settings(), connection=of_a_user_with_one_connection(place))
+    first, second = (Database(dialect_of(settings)) for _ in range(2))
+    with first.glancing(), pytest.raises(RegistryUnavailable, match="max_connections"):
+        second.read(lambda db: db.execute(sa.text("SELECT 2")))
+    assert "Given up after 3 attempts" in caplog.text
+    for each in (first, second):
+        each.close()
+
+
+def of_a_user_with_one_connection(place: Place) -> str:
+    name = f"lonely{uuid.uuid4().hex[:8]}"
+    if place.kind == "mariadb":
+        grant = f"GRANT SELECT ON `{database_of(place)}`.* TO {name}@localhost IDENTIFIED BY '{mariadb.PASSWORD}'"
+        mariadb.execute(started("mariadb"), f"{grant} WITH MAX_USER_CONNECTIONS 1")
+    else:
+        place.rows(f"CREATE ROLE {name} LOGIN CONNECTION LIMIT 1")
+    return place.url.replace("//glance", f"//{name}", 1)
 
 
 @pytest.mark.parametrize("spelling", ["mysql", "mariadb", "mysql+mysqldb"])

@@ -177,6 +177,19 @@ def test_hidden_images_are_listed_only_when_asked_for(api: Api) -> None:
     assert api.ids("name=veil&os_hidden=True") == [hidden]
 
 
+def test_a_count_is_of_what_the_list_with_the_same_parameters_holds(api: Api) -> None:
+    for number in range(3):
+        api.make(name=f"counted-{number}", visibility="private", tags=["counted"])
+    for asked in ("tag=counted", "tag=counted&limit=1", "q=COUNTED-1", "name=counted-9"):
+        there = len(api.ids(asked.replace("limit=1", "")))
+        answer = api.call("GET", f"/ops/v1/images/count?{asked}")
+        assert (answer.status, answer.json) == (200, {"count": there, "exact": True})
+    assert api.call("GET", "/ops/v1/images/count?tag=counted", caller="other").json["count"] == 0
+    assert api.call("GET", "/ops/v1/images/count?size_min=x").status == 400
+    assert api.call("POST", "/ops/v1/images/count").status == 405
+    assert api.call("GET", "/ops/v1/nothing").status == 404
+
+
 def test_filters_narrow_and_search_finds(api: Api) -> None:
     wanted = api.make(name="Needle-1", min_ram=7, colour="red", tags=["x", "y"], disk_format="qcow2")
     api.make(name="needle-2", min_ram=8, colour="red", tags=["x"], disk_format="raw")

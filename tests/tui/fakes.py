@@ -17,6 +17,7 @@ from glancetui.errors import BadRequest, Forbidden, NotFound, Stale
 from glancetui.tui.application import GlanceApp
 from glancetui.tui.ports import About, Listing, Query
 from glancetui.tui.settings import Settings
+from tests.tui.caching import DictCache
 from tests.tui.definitions import SIZES, WATCHDOG, DictDefinitions
 
 EPOCH = datetime(2026, 11, 2, 12)  # noqa: DTZ001  # the model holds UTC without zone
@@ -60,6 +61,7 @@ class ListService:
     def __init__(self, count: int) -> None:
         self.images = {doc["id"]: RemoteImage.from_document(doc) for doc in map(document, range(count))}
         self.definitions = DictDefinitions(WATCHDOG, SIZES)
+        self.cache = DictCache(self._enter)
         self.lock = threading.Lock()
         self.fails: Exception | None = None
         self.calls: list[str] = []

@@ -94,6 +94,8 @@ EFFECTS: dict[str, tuple[tuple[str, ...], Effect]] = {
     "image.edit": ((), lambda at: "editor" in at.app.session.notices[-1].sentence),  # a test's screen cannot be lent
     "image.amend": ((), opened(LineBox)),
     "image.add": (("enter",), opened(PropertyBox)),
+    "cache.warm": (("j", "j"), lambda at: len(at.service.cache.queued) == 1),
+    "cache.tend": (("7",), titled("Cache")),
     "property.send": (
         ("enter", "]", "enter", "ctrl+u", "x", "enter"),
         lambda at: at.service.images[NEWEST].properties["hw_disk_bus"] == "x",
@@ -195,7 +197,7 @@ def test_one_key_has_one_meaning_in_every_view() -> None:
 
 
 def test_every_view_has_footer_entries_and_help() -> None:
-    for view in ("dashboard", "images", "image", "transfers", "raw"):
+    for view in ("dashboard", "images", "image", "transfers", "raw", "cache"):
         assert any(action.weight for action in of_view(view))
         assert all(action.help.endswith(".") for action in of_view(view))
 

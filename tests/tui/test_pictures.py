@@ -86,6 +86,25 @@ def test_picture_of_definitions(snap_compare, keys: tuple[str, ...], size: tuple
     assert snap_compare(program(ListService(40)), run_before=reading(*keys), terminal_size=size)
 
 
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
+def test_picture_of_the_cache(snap_compare, size: tuple[int, int]) -> None:
+    service = ListService(40)
+    *cached, queued = [image for image in service.images.values() if image.status == "active"][:4]
+    for number, image in enumerate(cached):
+        service.cache.hold(image.id, image.size or 0, hits=17 * number)
+    service.cache.queued.append(queued.id)
+
+    async def run(pilot: Pilot[int]) -> None:
+        await settled(pilot)
+        pilot.app.session.connection.due = 0.0
+        await pilot.press("7")
+        while not pilot.app.desk.cache.entries.rows:
+            await pilot.pause(0.02)
+        await then("j", "space")(pilot)
+
+    assert snap_compare(program(service), run_before=run, terminal_size=size)
+
+
 def test_picture_of_hostile_names(snap_compare) -> None:
     service = ListService(0)
     for number, name in enumerate(HOSTILE.values()):

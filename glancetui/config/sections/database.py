@@ -21,7 +21,13 @@ DATABASE = Section(
             secret=True,
             shown_default="sqlite:///<data folder>/glance.sqlite",
         ),
-        Option("max_pool_size", Kind.INTEGER, 5, "Connections that a worker keeps open.", minimum=1),
+        Option(
+            "max_pool_size",
+            Kind.INTEGER,
+            8,
+            "Connections that a worker keeps open; one for each of its threads for short requests by default.",
+            minimum=1,
+        ),
         Option("max_overflow", Kind.INTEGER, 50, "Connections that a worker may open above max_pool_size."),
         Option(
             "slave_connection",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from glancetui.config.kinds import Kind
 from glancetui.config.option import Option, Section
 
-NO_CACHE = "this version has no image cache"
 NO_DELAY = "this version deletes data at once, through an outbox that survives crashes"
 NO_RPC = "notifications are sent, and nothing is listened for"
 NO_LOCATION_API = "this version does not take data by its location"
@@ -149,39 +148,50 @@ DEFAULT = Section(
             "worker_self_reference_url",
             Kind.TEXT,
             None,
-            "Address of this very node, for requests about data that is staged here.",
+            "Address of this very node, for requests about data that is staged here; the node's name in the cache.",
         ),
-        Option("image_cache_dir", Kind.TEXT, None, "Folder of the node's image cache.", no_effect=NO_CACHE),
+        Option(
+            "image_cache_dir",
+            Kind.TEXT,
+            None,
+            "Folder of this node's image cache. Not set: there is no cache, and its API answers 404.",
+        ),
         Option(
             "image_cache_driver",
             Kind.TEXT,
             "centralized_db",
-            "How the cache keeps its books.",
-            no_effect=NO_CACHE,
+            (
+                "Where the cache keeps its books: in the image database, which alone can tell which nodes have an "
+                "image; in a SQLite file in its folder; or in attributes of the cached files."
+            ),
             choices=("centralized_db", "sqlite", "xattr"),
         ),
         Option(
             "image_cache_max_size",
             Kind.INTEGER,
             10737418240,
-            "Size in bytes to which the cache is pruned.",
-            no_effect=NO_CACHE,
+            "Size in bytes to which the cache is pruned, beginning with what was not read for the longest time.",
             minimum=0,
         ),
         Option(
             "image_cache_stall_time",
             Kind.INTEGER,
             86400,
-            "Seconds after which an unfinished cache entry counts as abandoned.",
-            no_effect=NO_CACHE,
+            "Seconds after which an unfinished cache entry that does not grow counts as abandoned.",
             minimum=0,
         ),
         Option(
             "image_cache_sqlite_db",
             Kind.TEXT,
             "cache.db",
-            "Database file of the cache driver `sqlite`.",
-            no_effect=NO_CACHE,
+            "Name of the database file of the cache driver `sqlite`, in the folder of the cache.",
+        ),
+        Option(
+            "cache_prefetcher_interval",
+            Kind.INTEGER,
+            300,
+            "Seconds after which an image that was queued for the cache, and could not be fetched, is tried again.",
+            minimum=1,
         ),
         Option(
             "delayed_delete", Kind.BOOLEAN, False, "Keep the data of deleted images for scrub_time.", no_effect=NO_DELAY

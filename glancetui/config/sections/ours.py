@@ -145,6 +145,13 @@ GLANCETUI = Section(
             minimum=1,
         ),
         Option(
+            "cache_care_seconds",
+            Kind.NUMBER,
+            900.0,
+            "Seconds between two rounds in which the image cache is pruned, cleaned and rid of deleted images.",
+            minimum=1,
+        ),
+        Option(
             "metadef_max_items",
             Kind.INTEGER,
             5000,

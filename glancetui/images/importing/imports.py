@@ -42,6 +42,12 @@ class Elsewhere(msgspec.Struct, frozen=True):
     url: str
 
 
+class _StagedElsewhere(Exception):
+    def __init__(self, host: str) -> None:
+        super().__init__(host)
+        self.host = host
+
+
 class Imports:
     """Callable from many threads."""
 
@@ -137,16 +143,25 @@ class Imports:
         allowance = self._images.quotas.allowance(image.owner)
         return self._run(self._registry.begin_import(seen, new, actor_of(caller), allowance), None)
 
-    def host_of_staged(self, caller: Caller, image_id: str) -> str | None:
-        """Which other node must remove the image's staged data when it is deleted; None: this one, or none has any."""
-        image = self._images.visible(caller, image_id)
-        self._images.forbid_or_hide("delete_image", caller, image)
-        return self._host_of(image) if image.status == ImageStatus.UPLOADING else None
+    def delete(self, caller: Caller, image_id: str, condition: Condition = anyway) -> str | None:
+        """Deletes the image, and its staged data with it. Raises as `Images.delete`.
 
-    def delete(self, caller: Caller, image_id: str, condition: Condition = anyway) -> None:
-        """Deletes the image, and its staged data with it. Raises as `Images.delete`."""
-        self._images.delete(caller, image_id, condition)
+        Where another node holds the staged data nothing is deleted: that node, which is returned, must do it.
+        """
+
+        def here(image: Image) -> None:
+            host = self._host_of(image) if image.status == ImageStatus.UPLOADING else None
+            if host is not None:
+                self._images.forbid_or_hide("delete_image", caller, image)
+                raise _StagedElsewhere(host)
+            condition(image)
+
+        try:
+            self._images.delete(caller, image_id, here)
+        except _StagedElsewhere as error:
+            return error.host
         self._staging.remove(image_id)
+        return None
 
     def _run(self, job: Job, token: str | None) -> Job:
         if job.owner == self._runner.owner:

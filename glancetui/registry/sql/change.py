@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -15,8 +14,8 @@ from glancetui.model import Image
 from glancetui.registry.interface import Actor, Seen
 from glancetui.registry.sql import events, leases, notices
 from glancetui.registry.sql.dialect import Dialect
-from glancetui.registry.sql.documents import decode_image, document
 from glancetui.registry.sql.notices import Notices
+from glancetui.registry.sql.show import Show
 from glancetui.registry.sql.tables import gt_images, images
 
 _OF_DATA = frozenset({"image.prepare", "image.upload"})
@@ -32,6 +31,7 @@ _STATE = (
     .select_from(images.outerjoin(gt_images, gt_images.c.image_id == images.c.id))
     .where(images.c.id == sa.bindparam("image_id"))
 )
+_LOCKED_STATE = _STATE.with_for_update()
 _LOCK = sa.select(images.c.id).where(images.c.id == sa.bindparam("image_id")).with_for_update()
 _FIRST_REVISION = sa.insert(gt_images)
 _NEXT_REVISION = (
@@ -40,11 +40,6 @@ _NEXT_REVISION = (
     .values(revision=gt_images.c.revision + 1)
 )
 _KEEP_REASON = sa.update(gt_images).where(gt_images.c.image_id == sa.bindparam("of_image"))
-_BY_ID = (
-    sa.select(document())
-    .select_from(images.outerjoin(gt_images, gt_images.c.image_id == images.c.id))
-    .where(images.c.id == sa.bindparam("image_id"))
-)
 _UPDATE = sa.update(images).where(images.c.id == sa.bindparam("of_image"))
 
 
@@ -65,12 +60,13 @@ class Change:
         self,
         db: sa.Connection,
         dialect: Dialect,
+        show: Show,
         moment: datetime,
         actor: Actor,
         node: str,
         owed: OwedNotifications | None = None,
     ) -> None:
-        self.db, self._dialect, self.actor, self._node = db, dialect, actor, node
+        self.db, self._dialect, self._show, self.actor, self._node = db, dialect, show, actor, node
         self.moment = moment  # as our own columns hold it
         self.now = dialect.stored(moment)
         self.notices = Notices(db, moment, owed)
@@ -78,12 +74,13 @@ class Change:
     def state(self, image_id: str) -> State | None:
         """The image's row, which from here on no other transaction changes.
 
-        Where several write at once the row is locked first and read by another statement: PostgreSQL would read what
-        is joined to it as it was before the wait for the lock.
+        Where several write at once the row is locked. PostgreSQL would read what is joined to it as it was before the
+        wait for the lock: there another statement reads it.
         """
-        if self._dialect.concurrent:
+        if self._dialect.concurrent and not self._dialect.locks_joins:
             self.db.execute(_LOCK, {"image_id": image_id})
-        row = self.db.execute(_STATE, {"image_id": image_id}).fetchone()
+        state = _LOCKED_STATE if self._dialect.locks_joins else _STATE
+        row = self.db.execute(state, {"image_id": image_id}).fetchone()
         if row is None:
             return None
         return State(image_id=row[0], status=row[1], updated_at=row[3] or row[2], deleted=bool(row[4]), revision=row[5])
@@ -138,7 +135,7 @@ class Change:
 
     def image(self, image_id: str) -> Image:
         """The image as this transaction leaves it."""
-        text: Any = self.db.execute(_BY_ID, {"image_id": image_id}).scalar()
-        if text is None:
+        image = self._show.as_it_is(self.db, image_id)
+        if image is None:
             raise RegistryUnavailable(f"Image {image_id} vanished within a transaction. Check the database.")
-        return decode_image(text)
+        return image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import time
@@ -15,6 +16,8 @@ from sqlalchemy import exc
 
 from glancetui.errors import BadRequest, RegistryUnavailable
 from glancetui.registry.sql.dialect import Dialect, Lost, Undone
+
+log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 Result = TypeVar("Result")
@@ -72,7 +75,7 @@ class Database:
     def _tried(
         self, work: Callable[[sa.Connection], Result], opened: Callable[[], AbstractContextManager[sa.Connection]]
     ) -> Result:
-        nap = _FIRST_NAP
+        nap, began = _FIRST_NAP, time.monotonic()
         for _ in range(_TRIES - 1):
             try:
                 with opened() as db:
@@ -80,8 +83,14 @@ class Database:
             except Undone:
                 time.sleep(random.uniform(0.5, 1) * nap)  # noqa: S311 - so that two who collided do not meet again
                 nap = min(nap * 2, _LONGEST_NAP)
-        with opened() as db:
-            return work(db)
+        try:
+            with opened() as db:
+                return work(db)
+        except Undone as error:
+            # The caller hears what to do; what the database itself said, of the last attempt, is for the operator.
+            spent = time.monotonic() - began
+            log.warning("Given up after %d attempts in %.1f s: %s", _TRIES, spent, error.__cause__ or error)
+            raise
 
     # -- one attempt ---------------------------------------------------------------------------------------------------
 
@@ -155,7 +164,11 @@ class Database:
         try:
             yield
         except exc.TimeoutError as error:
-            raise RegistryUnavailable("All connections to the database are in use. Try again.") from error
+            pool: sa.Pool = self.engine.pool
+            raise RegistryUnavailable(
+                f"All connections to the database are in use ({pool.status()}). Try again; where that happens often, "
+                "raise [database] max_overflow."
+            ) from error
         except exc.DBAPIError as error:
             self._raise_meaning(error.orig or error, error)
         except self.dialect.driver_errors as error:

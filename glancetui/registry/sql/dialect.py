@@ -36,6 +36,10 @@ class Dialect(abc.ABC):
     concurrent: ClassVar[bool] = True
     #: Whether a page comes back as one JSON array rather than as a JSON object for each image.
     one_row_pages: ClassVar[bool] = False
+    #: Whether an image alone is read in pieces, a row each, where one document would need aggregates in subqueries.
+    in_pieces: ClassVar[bool] = False
+    #: Whether what a locked row is joined to is read as it is after the wait for the lock.
+    locks_joins: ClassVar[bool] = False
     #: Whether our connections leave traces in a database, or beside it, without a transaction.
     changed_by_opening: ClassVar[bool] = False
     begin_reading: ClassVar[str | None] = None  # None: each statement stands for itself

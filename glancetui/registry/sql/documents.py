@@ -18,7 +18,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from glancetui.model import Image, ImageLocation
 from glancetui.registry.sql import mariadb, postgresql, sqlite
-from glancetui.registry.sql.expressions import Json, live
+from glancetui.registry.sql.expressions import Columns, Json, live
 from glancetui.registry.sql.tables import gt_images, image_locations, image_properties, image_tags, images
 
 #: By SQLAlchemy's names of databases.
@@ -62,16 +62,18 @@ def joined(rows: Sequence[Sequence[str]]) -> str:
 @functools.cache
 def _built(database: str) -> sa.ColumnElement[Any]:
     json = JSON[database]
-    whole = json.object(
-        **{name: images.c[name] for name in PLAIN},
-        updated_at=sa.func.coalesce(images.c.updated_at, images.c.created_at),
-        properties=_properties(json),
-        tags=_tags(json),
-        locations=_locations(json),
-        revision=sa.func.coalesce(gt_images.c.revision, sa.literal_column("0", sa.Integer)),
-        reason=gt_images.c.reason,
-    )
+    whole = json.object(**own_members(), properties=_properties(json), tags=_tags(json), locations=_locations(json))
     return whole if database != "postgresql" else sa.cast(whole, sa.Text)  # its driver would decode JSON
+
+
+def own_members() -> dict[str, sa.ColumnElement[Any]]:
+    """What a document says of the image's own row and of ours beside it."""
+    return {
+        **{name: images.c[name] for name in PLAIN},
+        "updated_at": sa.func.coalesce(images.c.updated_at, images.c.created_at),
+        "revision": sa.func.coalesce(gt_images.c.revision, sa.literal_column("0", sa.Integer)),
+        "reason": gt_images.c.reason,
+    }
 
 
 def _properties(json: Json) -> sa.ColumnElement[Any]:
@@ -92,8 +94,12 @@ def _locations(json: Json) -> sa.ColumnElement[Any]:
         table,
         (table.c.image_id == images.c.id, live(table), table.c.status == sa.text("'active'")),
         images,
-        lambda row: json.object(url=row.value, metadata=json.embedded(row.meta_data), status=row.status, id=row.id),
+        lambda row: location_of(json, row),
     )
+
+
+def location_of(json: Json, row: Columns) -> sa.ColumnElement[Any]:
+    return json.object(url=row.value, metadata=json.embedded(row.meta_data), status=row.status, id=row.id)
 
 
 # Not strict: SQLite has no booleans, only 0 and 1.

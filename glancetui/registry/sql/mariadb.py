@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ _FULL = frozenset({1021, 1026, 1114, 1041, 1037})
 _READ_ONLY = frozenset({1036, 1290, 1792, 1836})
 _DENIED = frozenset({1044, 1045, 1142, 1227, 1698})
 _BEYOND = re.compile("[\U00010000-\U0010ffff]")
+_CROWDED = frozenset({1040, 1203, 1226})  # of the server's connections, of the user's
 _NO_DATABASE = 1049
 _DUPLICATE = frozenset({1062, 1586})
 _UNHOLDABLE = frozenset({1264, 1267, 1292, 1300, 1366, 1406, 3854, 3988})  # characters, numbers, lengths
@@ -42,6 +44,8 @@ class MariaDb(ServerDialect):
     kind = "mariadb"
     drivername = "mysql+pymysql"
     port = 3306
+    in_pieces = True  # each aggregate in a subquery costs as much as the whole of the image's row
+    locks_joins = True
 
     def open_engine(self) -> sa.Engine:
         # Glance's URLs say charset=utf8; with it the driver would send four-byte characters that the server cuts off.
@@ -52,18 +56,17 @@ class MariaDb(ServerDialect):
         wait = max(1, round(self.settings.busy_seconds))
         sync_wait = self.settings.mysql_wsrep_sync_wait
         settings = [
-            "SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
             f"SESSION sql_mode = '{_sql_mode(self.settings.mysql_sql_mode)}'",
             "SESSION time_zone = '+00:00'",
             "SESSION group_concat_max_len = 1073741824",  # otherwise documents are cut off, without an error
             f"SESSION innodb_lock_wait_timeout = {wait}",
             f"SESSION optimizer_switch = IF(VERSION() LIKE '%MariaDB%', '{_SWITCHES},exists_to_in=off', '{_SWITCHES}')",
         ]
+        if sync_wait is not None:
+            settings.append(f"SESSION wsrep_sync_wait = {sync_wait}")
         with connection.cursor() as cursor:
-            for setting in settings:
-                cursor.execute(f"SET {setting}")
-            if sync_wait is not None:
-                cursor.execute(f"SET SESSION wsrep_sync_wait = {sync_wait}")
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            cursor.execute(f"SET {', '.join(settings)}")
 
     def rows(self, db: sa.Connection, statement: str, values: Sequence[object]) -> Sequence[Sequence[Any]]:
         with _driver(db).cursor() as cursor:
@@ -85,6 +88,11 @@ class MariaDb(ServerDialect):
         text = str(error.args[1]) if len(error.args) > 1 else str(error)
         if number in _LOST or (number == 0 and type(error).__name__ == "InterfaceError"):
             return Lost("The connection to the database was lost. Try again.")
+        if number in _CROWDED or f"[Errno {errno.EAGAIN}]" in text:
+            return Undone(
+                f"The database {self.name} takes no more connections now: {text}. Raise its max_connections or lower "
+                "[database] max_pool_size and max_overflow."
+            )
         if number in _UNDONE:
             return Undone("The database rolled the change back in favour of another. Try again.")
         if number in _DUPLICATE:
@@ -176,8 +184,14 @@ class MariaJson:
     def map_of(
         self, name: sa.ColumnElement[Any], value: sa.ColumnElement[Any], where: Conditions, of: sa.Table
     ) -> sa.ColumnElement[Any]:
-        member = sa.func.concat(sa.func.json_quote(name), _text(":"), _value(value))
-        return _listed("{", _by_image(sa.select(_Aggregate(member, name)), name).where(*where).correlate(of), "}")
+        each = _Aggregate(self.member(name, value), name)
+        return _listed("{", _by_image(sa.select(each), name).where(*where).correlate(of), "}")
+
+    def member(self, name: sa.ColumnElement[Any], value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return sa.func.concat(sa.func.json_quote(name), _text(":"), _value(value))
+
+    def text(self, value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return _value(value)
 
     def set_of(self, value: sa.ColumnElement[Any], where: Conditions, of: sa.Table) -> sa.ColumnElement[Any]:
         quoted = sa.func.json_quote(value).collate("utf8mb4_bin").distinct()

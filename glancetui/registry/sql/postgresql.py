@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -46,6 +48,7 @@ _REFUSED = (
     ("no pg_hba.conf", "28000"),
     ("sorry, too many clients", "53300"),
     ("remaining connection slots", "53300"),
+    ("too many connections for", "53300"),
     ("role ", "28000"),
     ("database ", "3D000"),
 )
@@ -67,10 +70,14 @@ class PostgreSql(ServerDialect):
         settings = [
             *(f"{name} = off" for name in _PLANS),
             "max_parallel_workers_per_gather = 0",
+            # Which plan is right does not depend on the values here, and planning a page takes three times as long as
+            # running it.
+            "plan_cache_mode = force_generic_plan",
             "default_transaction_isolation = 'read committed'",
             "timezone = 'UTC'",
             f"lock_timeout = {wait}",
         ]
+        connection.prepare_threshold = 1  # the second time that a connection runs it
         connection.execute(";".join(f"SET {setting}" for setting in settings), prepare=False)
 
     def rows(self, db: sa.Connection, statement: str, values: Sequence[object]) -> Sequence[Sequence[Any]]:
@@ -107,7 +114,8 @@ class PostgreSql(ServerDialect):
 
     def _unavailable(self, text: str, state: str | None) -> RegistryUnavailable:
         advice = _ADVICE.get(state or "")
-        return RegistryUnavailable(
+        momentary = state == "53300" or os.strerror(errno.EAGAIN) in text  # a connection was refused: nothing was done
+        return (Undone if momentary else RegistryUnavailable)(
             f"The database {self.name} cannot be used now: {text}." + (f" {advice}." if advice else "")
         )
 
@@ -158,7 +166,7 @@ class PostgreSql(ServerDialect):
     ) -> sa.Select[Any]:
         # An order that only this index has keeps the planner from Glance's index on the first column alone, where it
         # hopes to be done soon. Of what is fixed it would need no order: hence a range of one value.
-        ordered = found.order_by(first, in_order(column, descending=False, nullable=True))
+        ordered = found.order_by(first, in_order(column, descending=False, nullable=bool(column.nullable)))
         if not values:
             return sa.select(ordered.subquery("one").c[0])
         asked = sa.values(sa.column("value", column.type), name="asked").data([(value,) for value in values])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import random
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -12,9 +13,11 @@ import sqlalchemy as sa
 from glancetui.config.settings import OwedNotifications
 from glancetui.errors import NotFound, RegistryUnavailable
 from glancetui.model import Image, ImageStatus, Member, Viewer
+from glancetui.registry.caching import CacheEntry
 from glancetui.registry.interface import (
     Actor,
     Allowance,
+    Count,
     Event,
     ImageChange,
     ImageQuery,
@@ -27,10 +30,22 @@ from glancetui.registry.interface import (
     Usage,
 )
 from glancetui.registry.jobs import Facts, Job, NewJob, Progress, Task, TaskQuery
-from glancetui.registry.sql import events, images, jobs, leases, members, notices, outbox, quotas, tasks, uploads
+from glancetui.registry.sql import (
+    caching,
+    events,
+    images,
+    jobs,
+    leases,
+    members,
+    notices,
+    outbox,
+    quotas,
+    tasks,
+    uploads,
+)
 from glancetui.registry.sql.change import Change
+from glancetui.registry.sql.counting import Counts
 from glancetui.registry.sql.database import Clock, Database, Result, utc_now
-from glancetui.registry.sql.documents import decode_image
 from glancetui.registry.sql.listing import Pages
 from glancetui.registry.sql.metadefs.registry import SqlMetadefs
 from glancetui.registry.sql.show import Show
@@ -51,13 +66,15 @@ class SqlRegistry(SqlMetadefs):
         self._node = node
         self._clock = clock
         self._pages = Pages(database)
+        self._counts = Counts(database)
         self._show = Show(database)
-        self._changes = itertools.count(1)
+        # Not from 0: processes that end before their thousandth change would never number an event.
+        self._changes = itertools.count(random.randrange(events.NUMBERED_AT_ONCE))  # noqa: S311 - no secret
 
     def _change(self, actor: Actor, work: Callable[[Change], Result]) -> Result:
-        dialect = self._database.dialect
+        dialect, show = self._database.dialect, self._show
         result = self._database.write(
-            lambda db: work(Change(db, dialect, self._clock(), actor, self._node, self._owed))
+            lambda db: work(Change(db, dialect, show, self._clock(), actor, self._node, self._owed))
         )
         if dialect.concurrent and next(self._changes) % events.NUMBERED_AT_ONCE == 0:
             self._number_unread_events()
@@ -80,13 +97,16 @@ class SqlRegistry(SqlMetadefs):
         return self._change(actor, lambda change: images.create(change, new, allowance))
 
     def image(self, image_id: str, viewer: Viewer) -> Image:
-        text = self._database.read(lambda db: self._show.document(db, image_id, viewer))
-        if text is None:
+        image = self._database.read(lambda db: self._show.image(db, image_id, viewer))
+        if image is None:
             raise NotFound(f"No image found with ID {image_id}")
-        return decode_image(text)
+        return image
 
     def page(self, query: ImageQuery) -> Sequence[Image]:
         return self._database.view(lambda db: self._pages.page(db, query))
+
+    def count(self, query: ImageQuery) -> Count:
+        return self._database.view(lambda db: self._counts.count(db, query))
 
     def change_image(self, seen: Seen, change: ImageChange, actor: Actor) -> Image:
         return self._change(actor, lambda transaction: images.apply(transaction, seen, change))
@@ -282,6 +302,23 @@ class SqlRegistry(SqlMetadefs):
 
     def remove_member(self, image_id: str, member_id: str, actor: Actor) -> None:
         self._change(actor, lambda change: members.remove(change, image_id, member_id))
+
+    # -- caches of nodes -----------------------------------------------------------------------------------------------
+
+    def cache_entries(self, node: str) -> Sequence[CacheEntry]:
+        return self._database.read(lambda db: caching.entries(db, node))
+
+    def put_cache_entry(self, node: str, entry: CacheEntry) -> None:
+        self._database.write(lambda db: caching.put(db, node, entry))
+
+    def count_cache_hits(self, node: str, image_id: str, hits: int, at: datetime) -> None:
+        self._database.write(lambda db: caching.hit(db, node, image_id, hits, at))
+
+    def drop_cache_entries(self, node: str, image_ids: Sequence[str]) -> None:
+        self._database.write(lambda db: caching.drop(db, node, image_ids))
+
+    def nodes_caching(self, image_id: str) -> Sequence[str]:
+        return self._database.read(lambda db: caching.nodes(db, image_id))
 
     # -- events, leases, service ---------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from glancetui.registry.sql.tables import OURS
 
 VERSION_TABLE = "gt_alembic_version"
 #: The newest migration in `migrations/versions`, oldest first; a test holds them equal.
-REVISIONS = ("0001", "0002", "0003", "0004", "0007")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD = REVISIONS[-1]
 
 GLANCES_VERSION_TABLE = "alembic_version"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,3 +42,25 @@ class Prepared:
         if self._constants:
             values = {**self._constants, **values}
         return tuple([values[name] for name in self._names])
+
+
+class Kept:
+    """Statements by the key that they depend on, each compiled when it is first asked for."""
+
+    MOST = 1024
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._statements: dict[Hashable, Prepared] = {}
+
+    def __len__(self) -> int:
+        return len(self._statements)
+
+    def statement(self, key: Hashable, build: Callable[[], sa.sql.expression.ClauseElement]) -> Prepared:
+        prepared = self._statements.get(key)
+        if prepared is None:
+            prepared = Prepared(build(), self._database)
+            if len(self._statements) >= self.MOST:
+                self._statements.clear()  # rare; callers who invent shapes must not fill the memory
+            self._statements[key] = prepared
+        return prepared

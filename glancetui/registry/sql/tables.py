@@ -360,6 +360,7 @@ gt_outbox = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Index("ix_gt_outbox_due_at", "due_at"),
     sa.Index("ix_gt_outbox_image_id", "image_id"),
+    sa.Index("gt_ix_gt_outbox_url", "url", mysql_length={"url": 255}),
     sqlite_autoincrement=True,
     **ON_MYSQL,
 )

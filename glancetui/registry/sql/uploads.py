@@ -67,7 +67,7 @@ _LOCATION_OF_URL = (
     )
     .limit(1)
 )
-_OWED = sa.select(gt_outbox.c.id).where(gt_outbox.c.url == sa.bindparam("url")).limit(1)
+_OWED = sa.select(gt_outbox.c.id).where(same_text(gt_outbox.c.url, sa.bindparam("url"))).limit(1)
 VISIBILITIES: list[sa.ColumnElement[str]] = [
     sa.literal_column(f"'{kind}'") for kind in ("private", "shared", "public", "community")
 ]

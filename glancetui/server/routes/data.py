@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from glancetui.errors import BadRequest, UnsupportedMedia
-from glancetui.images.deliver import Delivery
+from glancetui.images.deliver import Delivery, Growing
 from glancetui.server.body import byte_source
 from glancetui.server.bridge import in_slow_thread, in_stream_thread
-from glancetui.server.files import chunk_response, file_response
+from glancetui.server.files import chunk_response, file_response, growing_response
 from glancetui.server.json_body import no_body
 from glancetui.server.routing import Route, caller_of, service_of
 
@@ -53,6 +53,10 @@ async def download(request: Request) -> Response:
     status = 206 if delivery.partial else 200
     if isinstance(delivery.content, Generator):
         return chunk_response(request, delivery.content, headers_of(delivery), status)
+    if isinstance(delivery.content, Growing):
+        return growing_response(
+            request, delivery.content, delivery.offset, delivery.count, headers_of(delivery), status
+        )
     return file_response(request, delivery.content, delivery.offset, delivery.count, headers_of(delivery), status)
 
 

@@ -103,11 +103,12 @@ async def delete_image(request: Request) -> Response:
     await no_body(request)
     service, caller, image_id = service_of(request), caller_of(request), request.path_params["image_id"]
     condition = if_match(request, view_for(request, caller))
-    elsewhere = await in_thread(request, service.imports.host_of_staged, caller, image_id)
+    elsewhere = await in_thread(request, service.imports.delete, caller, image_id, condition)
     if elsewhere is not None:
         return await in_slow_thread(request, pass_on, request, elsewhere, None)
-    await in_thread(request, service.imports.delete, caller, image_id, condition)
     service.housekeeping.wake()  # the bytes are removed now and not at the next round
+    if service.cache is not None:
+        await in_thread(request, service.cache.cache.forget, image_id)
     return nothing()
 
 

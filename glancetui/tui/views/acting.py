@@ -41,6 +41,7 @@ NEED_AN_IMAGE = frozenset(
         "image.edit",
         "image.amend",
         "image.add",
+        "cache.warm",
         "property.send",
     }
 )
@@ -80,6 +81,8 @@ class ImageActions(Base):
             return "only active and deactivated images can change so"
         if action.id == "image.edit" and len(self.chosen()) > 1:
             return "it edits one image at a time; E changes all that are marked"
+        if action.id == "cache.warm" and any(image.status != "active" for image in self.chosen()):
+            return "only active images can be cached"
         if action.id == "look.save" and self.chosen()[0].status != "active":
             return "the image has no data that could be fetched"
         return None
@@ -164,6 +167,18 @@ class ImageActions(Base):
         )
         call = service.deactivate if off else service.reactivate
         self.ask_first(question, lambda: self.each(images, call, f"{word}d"))
+
+    def act_warm(self) -> None:
+        """Nothing is lost by it, so nothing is asked."""
+        service = self.session.service
+        if service is None:
+            return
+        queue = service.cache.queue
+
+        def warm(image: RemoteImage) -> None:
+            queue(image.id)
+
+        self.each(self.chosen(), warm, "queued for the cache")
 
     def _set_soon(self, changes: Mapping[str, object], done: str, *, level: int) -> None:
         """Level 0 acts on one image at once; several, and level 1, ask first."""

@@ -36,7 +36,6 @@ LACKS: Mapping[str, Lack] = {
         "What audits found: images that do not match their hash, orphans, what is stuck.",
         "`f` fetches an image and compares its hash on the way.",
     ),
-    "cache": Lack("Cache", "What nodes have cached, hits, and the queue.", "Images come straight from their stores."),
     "tasks": Lack(
         "Tasks",
         "Tasks of the Image API, and background jobs with their progress.",

@@ -15,7 +15,7 @@ from glancetui.tui.session import Session
 
 ROOMY = 112  # cells from which the tabs stand apart
 CRUMBS_TOO = 140  # cells from which the tabs leave room for the name of what is open
-LACKING = frozenset({"stores", "services", "findings", "cache", "tasks", "events"})
+LACKING = frozenset({"stores", "services", "findings", "tasks", "events"})
 
 
 def pressing(action_id: str) -> Style:

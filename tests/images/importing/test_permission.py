@@ -57,7 +57,6 @@ def test_a_refusal_is_absence_to_who_may_not_see_the_image(
         lambda: ruled.begin(staged.id, "glance-direct"),
         lambda: ruled.begin(queued.id, "glance-direct"),
         lambda: ruled.begin(active.id, "copy-image", stores=["s1"]),
-        lambda: ruled.imports.host_of_staged(OWNER, staged.id),
         lambda: ruled.imports.delete(OWNER, staged.id),
     ):
         with pytest.raises(error):

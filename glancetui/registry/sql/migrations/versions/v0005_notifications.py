@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from glancetui.registry.sql.migrations.steps import create_table
 from glancetui.registry.sql.tables import BigSize, LongProse, Moment
 
-revision = "0007"
+revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
