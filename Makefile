@@ -1,5 +1,6 @@
-# make run | test | test-long | lint | bench | bench-databases | bench-imports | docs | lock | clean.  All set-up happens by itself: Python >= 3.11, make and a network suffice.
-.PHONY: run test test-long lint types floors bench bench-databases bench-imports docs lock clean tools
+# make run | test | test-long | lint | conformance | bench | bench-databases | bench-imports | docs | lock | clean.
+# All set-up happens by itself: Python >= 3.11, make and a network suffice.
+.PHONY: run test test-long lint types floors conformance bench bench-databases bench-imports docs lock clean tools
 SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -7,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+CONFORMANCE_ARGS ?=
 
 run: $(VENV)/run.done
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/glancetui $(ARGS); else exec $(BIN)/glancetui serve $(ARGS); fi
@@ -26,6 +28,11 @@ lint: $(VENV)/dev.done
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The suites that others wrote for the Image API, against ours and against the real Glance.
+conformance: $(VENV)/dev.done
+	@sh tests/backends/install
+	$(BIN)/python -m tests.conformance.suites $(CONFORMANCE_ARGS)
 
 bench: $(VENV)/dev.done
 	@sh tests/backends/install
@@ -47,6 +54,7 @@ lock: $(VENV)/dev.done
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/run.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/dev.lock
 	$(BIN)/uv pip compile requirements/peer.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/peer.lock
+	$(BIN)/uv pip compile requirements/suites.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/suites.lock
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "glancetui needs Python 3.11 or newer; none was found. Install it, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NOUNS: Mapping[str, str] = {
     "image": "images: list, show, create, set, upload, save, share, delete …",
     "member": "who sees a shared image; answering an offer",
+    "store": "the endpoint's stores: list, show",
     "task": "background work: imports and copies, how far they are, why they failed",
     "cache": "the image cache of the node that answers: what is in it, what is to be, what is to go",
     "metadef": "what properties mean: namespaces, objects, tags; check images against them",

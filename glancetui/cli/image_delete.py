@@ -18,6 +18,7 @@ from glancetui.errors import NotFound, Stale
 def delete_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", metavar="IMAGE", nargs="*", help="id or name; several are all tried")
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
+    parser.add_argument("--store", metavar="STORE", help="only the copy in this store; never the last one")
     parser.add_argument("--if-exists", action="store_true", help="what is not there counts as deleted")
     parser.add_argument(
         "--dry-run", action="store_true", help="print what would be deleted, in any -f, and delete nothing"
@@ -32,6 +33,8 @@ def delete_images(context: Context) -> int:
     given = context.arguments
     if bool(given.images) == bool(given.plan):
         raise UsageError("Name the images to delete, or a --plan of them")
+    if given.plan and given.store:
+        raise UsageError("A plan deletes images whole: leave out --store")
     if given.dry_run:
         found = (masked_row(context.client.find_image(ref)) for ref in given.images)
         context.printer.rows(COLUMNS, found, DEFAULT)
@@ -40,13 +43,17 @@ def delete_images(context: Context) -> int:
         planned = read_plan(given.plan)
         confirm(context, f"Delete the {len(planned)} images of {given.plan}?")
         return for_each(context, list(planned), lambda ref: delete_planned(context, planned[ref]))
-    confirm(context, f"Delete {', '.join(given.images)}?")
+    what = ", ".join(given.images)
+    confirm(context, f"Delete the copies of {what} in store {given.store}?" if given.store else f"Delete {what}?")
     return for_each(context, given.images, lambda ref: delete_image(context, ref))
 
 
 def delete_image(context: Context, ref: str) -> str:
     try:
         image = context.client.find_image(ref)
+        if store := context.arguments.store:
+            context.client.remove_copy(image.id, store)
+            return f"deleted the copy of {named(image)} in store {store}"
         context.client.delete(image.id)
     except NotFound:
         if not context.arguments.if_exists:

@@ -22,6 +22,7 @@ from glancetui.client.values import (
     Created,
     Part,
     RemoteImage,
+    RemoteLocation,
     RemoteMember,
     RemoteStore,
     RemoteTask,
@@ -113,6 +114,28 @@ class Client:
         return (
             tuple(store_of(entry) for entry in entries if isinstance(entry, dict)) if isinstance(entries, list) else ()
         )
+
+    def store_documents(self, token: CancelToken | None = None) -> tuple[Mapping[str, object], ...]:
+        """Kinds, weights and properties of the stores, as an administrator or a service is told. Raises Forbidden;
+        NotFound where there is only one."""
+        entries = self._document("GET", "/v2/info/stores/detail", token=token).get("stores")
+        return tuple(entry for entry in entries if isinstance(entry, dict)) if isinstance(entries, list) else ()
+
+    def remove_copy(self, image_id: str, store: str, token: CancelToken | None = None) -> None:
+        """Remove the copy in one store. Raises NotFound, Conflict; Forbidden also where it is the only one."""
+        self._done("DELETE", f"/v2/stores/{path_part(store)}/{path_part(image_id)}", token=token)
+
+    def locations(self, image_id: str, token: CancelToken | None = None) -> tuple[RemoteLocation, ...]:
+        """Where the image's copies lie, as an administrator or a service is told. Raises NotFound, Forbidden."""
+        answer = self._ask("GET", f"/v2/images/{path_part(image_id)}/locations", token=token)
+        try:
+            return msgspec.json.decode(answer.body, type=tuple[RemoteLocation, ...])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ServerFault(f"{self.address()} answered with something that is no list of locations.") from error
+
+    def add_location(self, image_id: str, request: Mapping[str, object], token: CancelToken | None = None) -> None:
+        """POST …/locations of a queued image. Raises Conflict, BadRequest, Forbidden, NotFound."""
+        self._send_json("POST", f"/v2/images/{path_part(image_id)}/locations", request, token=token)
 
     def schema(self, name: str, token: CancelToken | None = None) -> Mapping[str, object]:
         """A JSON schema, such as "image" or "members"."""

@@ -171,6 +171,13 @@ class RemoteStore(msgspec.Struct, frozen=True, kw_only=True):
     read_only: bool = False
 
 
+class RemoteLocation(msgspec.Struct, frozen=True, kw_only=True):
+    """One copy of an image. Secrets in `url` are masked only where it is shown."""
+
+    url: str
+    metadata: Mapping[str, object] = {}
+
+
 class Created(msgspec.Struct, frozen=True, kw_only=True):
     """A new image and what its endpoint said it could do with it."""
 

@@ -15,17 +15,32 @@ AuthMode = Literal["none", "basic", "keystone", "headers"]
 CacheDriver = Literal["centralized_db", "sqlite", "xattr"]
 
 
+class FetchSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """[import_filtering_opts], and bounds of ours. A list of what is allowed wins over that of what is not."""
+
+    allowed_schemes: tuple[str, ...] = ("http", "https")
+    disallowed_schemes: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    disallowed_hosts: tuple[str, ...] = ()
+    allowed_ports: tuple[int, ...] = (80, 443)
+    disallowed_ports: tuple[int, ...] = ()
+    idle_seconds: float = 60.0
+    most_seconds: float = 86_400.0  # for the whole of one fetch
+
+
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One configured backend. `options`: the driver's own, by glance_store's names, as typed values.
 
     filesystem_store_file_perm is permission bits (0o640, not 640); filesystem_store_datadirs has `/path:priority`.
+    `fetch`: which addresses a store of other people's URLs may read; the catalogue passes on what imports may.
     """
 
     id: str
     kind: str  # file, swift, rbd, vmware, http, s3, sftp, cinder
     description: str | None = None
     weight: int = 0
-    options: dict[str, str | int | bool | list[str] | None] = {}
+    options: dict[str, str | int | bool | list[str] | dict[str, str] | None] = {}
+    fetch: FetchSettings = FetchSettings()
 
 
 class ImageSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +60,9 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True):
     gpt_safety_checks_nonfatal: tuple[str, ...] = ()  # [image_format]; of "mbr", "gptmbr"
     show_multiple_locations: bool = False
     show_image_direct_url: bool = False
+    do_secure_hash: bool = True  # read what is registered by POST …/locations for its hash
+    http_retries: int = 3  # attempts to read it
+    keep_deleted_seconds: float | None = None  # delayed_delete and scrub_time; None: bytes go at once
     limit_param_default: int = 25
     api_limit_max: int = 1000
     schema_properties: dict[str, dict[str, object]] = {}  # schema-image.json; empty: the shipped ones
@@ -109,19 +127,6 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     cors_max_age: int = 3600
     cors_allow_methods: tuple[str, ...] = ("GET", "PUT", "POST", "DELETE", "PATCH")
     cors_allow_headers: tuple[str, ...] = ()
-
-
-class FetchSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """[import_filtering_opts], and bounds of ours. A list of what is allowed wins over that of what is not."""
-
-    allowed_schemes: tuple[str, ...] = ("http", "https")
-    disallowed_schemes: tuple[str, ...] = ()
-    allowed_hosts: tuple[str, ...] = ()
-    disallowed_hosts: tuple[str, ...] = ()
-    allowed_ports: tuple[int, ...] = (80, 443)
-    disallowed_ports: tuple[int, ...] = ()
-    idle_seconds: float = 60.0
-    most_seconds: float = 86_400.0  # for the whole of one fetch
 
 
 class ImportSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,18 +10,18 @@ from __future__ import annotations
 import http.client
 import io
 import socket
-import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urljoin
 
 from glancetui.config.settings import FetchSettings
 from glancetui.errors import FetchFailed
 from glancetui.fetch.filter import Filter, Target
+from glancetui.fetch.route import Route
 
-CONNECT_SECONDS = 10.0
+Method = Literal["GET", "HEAD"]
 MOST_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 HEAD_BYTES = 65_536
@@ -40,6 +40,7 @@ class Fetched:
         self.url = url
         self.status = response.status
         self.place = response.headers.get("Location")  # where a redirect leads
+        self.headers = response.headers
         self.declared_size: int | None = response.length
         self._response = response
         self._wire = wire
@@ -73,9 +74,10 @@ class Fetched:
 class Fetcher:
     """Callable from many threads."""
 
-    def __init__(self, filter_: Filter, settings: FetchSettings) -> None:
+    def __init__(self, filter_: Filter, settings: FetchSettings, route: Route | None = None) -> None:
         self._filter = filter_
         self._settings = settings
+        self._route = route or Route()
 
     def check(self, url: str) -> None:
         """Would this be read? Raises BadRequest. A host that cannot be found now may be there later: it passes."""
@@ -89,23 +91,36 @@ class Fetcher:
     def open(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Fetched]:
         """The answer with a status of 200. Raises BadRequest for a URL that may not be read, also one that a redirect
         leads to; FetchFailed."""
-        deadline = time.monotonic() + self._settings.most_seconds
+        with self.ask(url, headers) as fetched:
+            yield accepted(fetched)
+
+    @contextmanager
+    def ask(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        method: Method = "GET",
+        seconds: float | None = None,
+    ) -> Iterator[Fetched]:
+        """As `open`, with whatever status, but no redirect. `seconds` bounds the whole of it."""
+        deadline = time.monotonic() + min(self._settings.most_seconds, seconds or self._settings.most_seconds)
         for _ in range(MOST_REDIRECTS + 1):
-            with self._ask(url, headers or {}, deadline) as fetched:
+            with self._ask(url, method, headers or {}, deadline) as fetched:
                 if fetched.status not in REDIRECTS:
-                    yield accepted(fetched)
+                    yield fetched
                     return
                 url = redirected(fetched)
         raise FetchFailed("too-many-redirects", f"{host_of(url)} redirects more than {MOST_REDIRECTS} times.")
 
     @contextmanager
-    def _ask(self, url: str, headers: Mapping[str, str], deadline: float) -> Iterator[Fetched]:
+    def _ask(self, url: str, method: Method, headers: Mapping[str, str], deadline: float) -> Iterator[Fetched]:
         target = self._filter.locate(self._filter.parse(url))
-        wire = Wire(connected(target), self._settings.idle_seconds, deadline, target.host)
+        wire = Wire(self._route.connected(target), self._settings.idle_seconds, deadline, target.host)
         try:
-            wire.sendall(head_of(target, headers))
+            wire.sendall(head_of(target, method, headers))
             # Any: the class asks only for makefile, but says that it wants a socket.
-            response = http.client.HTTPResponse(wire, method="GET")  # type: ignore[arg-type]
+            response = http.client.HTTPResponse(wire, method=method)  # type: ignore[arg-type]
             try:
                 response.begin()
             except (http.client.HTTPException, ValueError) as error:
@@ -172,30 +187,7 @@ class Wire(io.RawIOBase):
         super().close()
 
 
-def connected(target: Target) -> socket.socket:
-    """A connection to the first of the checked addresses that answers; under TLS for https. Raises FetchFailed."""
-    failure: OSError | None = None
-    for address in target.addresses:
-        try:
-            connection = socket.create_connection((address, target.port), CONNECT_SECONDS)
-        except OSError as error:
-            failure = error
-            continue
-        return secured(connection, target) if target.scheme == "https" else connection
-    raise FetchFailed("unreachable", f"{target.host}, port {target.port}, cannot be reached: {failure}.") from failure
-
-
-def secured(connection: socket.socket, target: Target) -> socket.socket:
-    try:
-        return ssl.create_default_context().wrap_socket(connection, server_hostname=target.host)
-    except (OSError, ValueError) as error:
-        connection.close()
-        raise FetchFailed(
-            "no-trust", f"The certificate of {target.host} is not trusted, or TLS failed: {error}."
-        ) from error
-
-
-def head_of(target: Target, headers: Mapping[str, str]) -> bytes:
+def head_of(target: Target, method: Method, headers: Mapping[str, str]) -> bytes:
     lines = {
         "Host": target.authority, "User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "identity",
         "Connection": "close", **headers,
@@ -203,7 +195,7 @@ def head_of(target: Target, headers: Mapping[str, str]) -> bytes:
     for name, value in lines.items():
         if not (name.isascii() and value.isascii() and value.isprintable()):
             raise FetchFailed("no-http", f"The header {name} cannot be sent.")
-    head = f"GET {target.path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    head = f"{method} {target.path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     return head.encode("ascii") + b"\r\n"
 
 

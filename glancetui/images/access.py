@@ -14,8 +14,11 @@ EVERYTHING = Viewer(project=None, is_admin=True)  # the service's own eyes
 # Owning the image is what protects it also where these rules let others pass: with the older defaults, which let
 # everybody, and where an operator opened them. So it is in Glance, whose database layer has the last word.
 _OWNERS_RULES = frozenset(
-    {"modify_image", "delete_image", "upload_image", "deactivate", "reactivate", "delete_image_location"}
-)
+    {
+        "modify_image", "delete_image", "upload_image", "deactivate", "reactivate", "set_image_location",
+        "delete_image_location",
+    }
+)  # fmt: skip
 
 
 def viewer_of(caller: Caller) -> Viewer:

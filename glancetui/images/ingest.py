@@ -11,7 +11,7 @@ import logging
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 import msgspec
 
@@ -253,6 +253,11 @@ class Intake:
         return ImageLocation(url=location.url, metadata=metadata)
 
 
+class Watched(Protocol):
+    def check(self) -> None:
+        """Often called. Raises when the work must stop."""
+
+
 class Stream:
     """One body on its way to the store."""
 
@@ -260,7 +265,7 @@ class Stream:
         self,
         source: ByteSource,
         limits: Limits,
-        held: Held,
+        held: Watched,
         writer: Writer,
         inspector: Inspector,
         digests: Digests,

@@ -14,11 +14,12 @@ import msgspec
 
 from glancetui.config.settings import ImageSettings
 from glancetui.errors import BadRequest, Conflict, Forbidden, LimitExceeded
+from glancetui.images.location_patch import LocationList
 from glancetui.images.properties import WRITABLE, refuse_reserved
 from glancetui.images.protection import Protections
 from glancetui.images.quotas import check_count, check_properties
 from glancetui.images.schemas import Schemas
-from glancetui.model import Caller, Image
+from glancetui.model import Caller, Image, ImageStatus
 from glancetui.registry.interface import ImageChange
 
 Verb = Literal["add", "remove", "replace"]
@@ -35,6 +36,7 @@ class Operation(msgspec.Struct, frozen=True):
     verb: Verb
     name: str
     value: Any = None  # JSON; checked against the image's schema
+    position: str | None = None  # in the list of locations, as it is written
     must_be_new: bool = False  # `add` of the older dialect refuses to overwrite
 
 
@@ -57,13 +59,14 @@ def _read_operation(item: object, dialect: Dialect, schemas: Schemas) -> Operati
     refuse_reserved(name)
     if name == "id":
         raise Forbidden("Attribute id is read-only. Leave it out.")
+    position = parts[1] if len(parts) == 2 else None
     if verb == "remove":
-        return Operation(verb, name)
+        return Operation(verb, name, position=position)
     if "value" not in item:
         raise BadRequest(f"Operation {verb} of {pointer} needs a member named value.")
     value = item["value"]
     schemas.check_part({name: [value] if len(parts) == 2 else value})
-    return Operation(verb, name, value, must_be_new=verb == "add" and dialect == "v2.0")
+    return Operation(verb, name, value, position, must_be_new=verb == "add" and dialect == "v2.0")
 
 
 def _verb_and_path_21(item: dict[str, Any]) -> tuple[Verb, str]:
@@ -108,9 +111,14 @@ class _Draft:
         self.image = image
         self.base: dict[str, Any] = {}
         self.properties = dict(image.properties)
+        self.locations = LocationList(image)
 
     def change(self) -> ImageChange:
         changed: dict[str, Any] = dict(self.base)
+        if tuple(self.locations.rows) != self.image.locations:
+            changed["locations"] = tuple(self.locations.rows)
+            if self.locations.said is not None and self.image.status == ImageStatus.QUEUED:
+                changed.update(self.locations.said.facts())
         if self.properties != self.image.properties:
             changed["properties"] = self.properties
         return ImageChange(**changed)
@@ -134,6 +142,8 @@ def apply_patch(
     check_properties(settings.property_quota, draft.properties, image.properties)
     if "tags" in draft.base:
         check_count("tags", settings.tag_quota, draft.base["tags"], image.tags)
+    urls = [[row.url for row in rows] for rows in (draft.locations.rows, image.locations)]
+    check_count("locations", settings.location_quota, *urls)
     return draft.change()
 
 
@@ -146,7 +156,7 @@ def _apply(
     protections: Protections,
 ) -> None:
     if operation.name == "locations":
-        _refuse_locations(operation, permit, settings)
+        _apply_to_locations(draft, operation, permit, settings)
     elif operation.name in WRITABLE:
         _apply_to_attribute(draft, operation, caller, permit)
     else:
@@ -154,11 +164,13 @@ def _apply(
         _apply_to_property(draft, operation, caller, protections)
 
 
-def _refuse_locations(operation: Operation, permit: Callable[[str], None], settings: ImageSettings) -> None:
+def _apply_to_locations(
+    draft: _Draft, operation: Operation, permit: Callable[[str], None], settings: ImageSettings
+) -> None:
     permit("delete_image_location" if operation.verb == "remove" else "set_image_location")
     if not settings.show_multiple_locations:
         raise Forbidden("Locations cannot be changed where they are not shown (option show_multiple_locations).")
-    raise Forbidden("This service does not change locations by PATCH. Upload the data instead.")
+    draft.locations.apply(operation.verb, operation.position, operation.value)
 
 
 def _apply_to_attribute(draft: _Draft, operation: Operation, caller: Caller, permit: Callable[[str], None]) -> None:

@@ -121,7 +121,10 @@ class Patrol:
     def _stat(self, image: Image, row: ImageLocation) -> None:
         try:
             location = self._catalogue.location(row)
-            size = self._catalogue.driver_of(location).stat(location).size
+            driver = self._catalogue.driver_of(location)
+            if not driver.capabilities.writes:
+                return  # what lies at other people's addresses is theirs to keep, and theirs to be asked rarely
+            size = driver.stat(location).size
         except ObjectNotFound:
             self._report_loss(image, row, "is missing")
         except GlancetuiError as error:

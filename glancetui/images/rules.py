@@ -26,6 +26,8 @@ from glancetui.registry.interface import Count, ImageChange, ImageQuery, NewImag
 T = TypeVar("T")
 #: Raises BadRequest for custom properties that are set or changed and break what defines them.
 PropertyCheck = Callable[[Mapping[str, str | None]], None]
+#: Completes a change that names new locations: looks at what lies there. Raises BadRequest, LimitExceeded.
+Admit = Callable[[Image, ImageChange, dict[str, int]], ImageChange]
 Condition = Callable[[Image], None]  # what else must hold of the image that is changed; raises ConditionFailed
 
 _ATTEMPTS = 10  # times a change is decided anew when others keep changing the image first
@@ -41,6 +43,10 @@ _PROBE = Image(
 
 def anyway(image: Image) -> None:
     """No condition."""
+
+
+def no_locations(image: Image, change: ImageChange, known: dict[str, int]) -> ImageChange:  # noqa: ARG001
+    raise Forbidden("This service takes no locations.")
 
 
 class ImagePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +67,9 @@ class Images:
         settings: Settings,
         check_properties: PropertyCheck = lambda _properties: None,
         limits: UnifiedLimits | None = None,
+        admit: Admit = no_locations,
     ) -> None:
+        self._admit = admit
         self._registry, self._policy = registry, policy
         self._check_properties = check_properties
         self.quotas = Quotas(registry, limits)
@@ -80,6 +88,10 @@ class Images:
     def forbid_or_hide(self, rule: str, caller: Caller, image: Image) -> None:
         """Raises Forbidden where `rule` refuses; NotFound where `get_image` does so too."""
         self._access.forbid_or_hide(rule, caller, image)
+
+    def permit(self, rule: str, caller: Caller) -> None:
+        """For calls that are about no image. Raises Forbidden."""
+        self._policy.enforce(rule, caller, _project_target(caller))
 
     def show(self, caller: Caller, image_id: str) -> Image:
         """Raises NotFound."""
@@ -163,6 +175,7 @@ class Images:
     ) -> Image:
         """All operations or none. Raises NotFound, Forbidden, Conflict, LimitExceeded; Stale if others keep winning."""
         refuse_read_only(caller)
+        looked_up: dict[str, int] = {}
 
         def attempt() -> Image:
             if not operations:
@@ -180,6 +193,8 @@ class Images:
                 self.protections,
             )
             self._check_properties(_changed_properties(image, change))
+            if change.locations is not msgspec.UNSET:
+                change = self._admit(image, change, looked_up)
             return self._registry.change_image(_seen(image), change, actor_of(caller))
 
         return _settled(attempt)
@@ -210,7 +225,7 @@ class Images:
             self.forbid_or_hide("delete_image", caller, image)
             if image.protected:
                 raise Forbidden(f"Image {image_id} is protected. Set protected to false first.")
-            self._registry.delete_image(_seen(image), actor_of(caller))
+            self._registry.delete_image(_seen(image), actor_of(caller), self.settings.keep_deleted_seconds)
 
         _settled(attempt)
 

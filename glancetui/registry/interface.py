@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from glancetui.model import Image, Location, Member, Viewer
+from glancetui.model import Image, ImageLocation, Location, Member, Viewer
 from glancetui.registry.caching import Caching
 from glancetui.registry.jobs import Jobs
 from glancetui.registry.marks import local, repeatable
@@ -109,7 +109,11 @@ class NewImage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change writes; UNSET leaves a field as it is. Properties and tags are the whole new set when given."""
+    """What a change writes; UNSET leaves a field as it is. Properties and tags are the whole new set when given.
+
+    `locations`: the whole new list in its order, known rows by their ids. The bytes of those left out are owed to the
+    outbox, after `keep` seconds; None: at once. `quota`: bytes that the owner may then have stored; None: any number.
+    """
 
     name: str | None | msgspec.UnsetType = msgspec.UNSET
     visibility: str | msgspec.UnsetType = msgspec.UNSET
@@ -123,6 +127,13 @@ class ImageChange(msgspec.Struct, frozen=True, kw_only=True):
     status: str | msgspec.UnsetType = msgspec.UNSET
     properties: dict[str, str | None] | msgspec.UnsetType = msgspec.UNSET
     tags: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    locations: tuple[ImageLocation, ...] | msgspec.UnsetType = msgspec.UNSET
+    size: int | None | msgspec.UnsetType = msgspec.UNSET
+    checksum: str | None | msgspec.UnsetType = msgspec.UNSET
+    os_hash_algo: str | None | msgspec.UnsetType = msgspec.UNSET
+    os_hash_value: str | None | msgspec.UnsetType = msgspec.UNSET
+    quota: int | None = None
+    keep: float | None = None
 
 
 class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,11 +186,12 @@ class Registry(Jobs, Metadefs, Caching, Protocol):
         beyond that a least number: it costs about the same however many there are."""
 
     def change_image(self, seen: Seen, change: ImageChange, actor: Actor) -> Image:
-        """Raises Stale; NotFound if deleted meanwhile."""
+        """Raises Stale; NotFound if deleted meanwhile; LimitExceeded beyond the change's quota."""
 
-    def delete_image(self, seen: Seen, actor: Actor) -> None:
+    def delete_image(self, seen: Seen, actor: Actor, keep: float | None = None) -> None:
         """Row, properties, tags, members, locations soft-deleted; an outbox row for each location.
 
+        With `keep`, bytes stay for so many seconds, and image and locations are `pending_delete` until they are gone.
         Raises Stale, NotFound.
         """
 
@@ -242,6 +254,10 @@ class Registry(Jobs, Metadefs, Caching, Protocol):
     @repeatable
     def knows_object(self, store: str, object_id: str, url: str) -> bool:
         """Whether an intent, a live location or an outbox row speaks of this object. What none does is nobody's."""
+
+    @repeatable
+    def is_location(self, url: str) -> bool:
+        """Whether a live location of any image has this URL."""
 
     # -- outbox ------------------------------------------------------------------------------------------------------
     def claim_outbox(self, owner: str, lease: float, now: datetime, limit: int) -> Sequence[OutboxEntry]:

@@ -17,7 +17,7 @@ from glancetui.model import Image
 from glancetui.registry.marks import repeatable
 from glancetui.registry.values import UNLIMITED, Actor, Allowance, Intent, Published, Seen
 
-Method = Literal["glance-direct", "web-download", "glance-download", "copy-image"]
+Method = Literal["glance-direct", "web-download", "glance-download", "copy-image", "add-location"]
 JobState = Literal["pending", "running", "succeeded", "failed"]
 TaskSortKey = Literal["id", "type", "status", "created_at", "updated_at", "expires_at"]
 
@@ -35,6 +35,14 @@ class ImportSpec(msgspec.Struct, frozen=True, kw_only=True):
     staged_size: int | None = None  # bytes; of glance-direct
     roles: tuple[str, ...] = ()  # of who asked; inject_image_metadata looks at them
     made_image: bool = False  # the image was made for this job and goes with its failure
+    hashing: bool = False  # add-location: read what lies at `uri` for its hash
+    hash_algo: str | None = None  # add-location: what is said of the data, to be compared or, unread, believed
+    hash_value: str | None = None
+
+    @property
+    def is_checked_first(self) -> bool:
+        """add-location: the image becomes active only when its data was found to be what was said of it."""
+        return self.hashing and self.hash_value is not None
 
 
 class StoreProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,6 +220,13 @@ class Jobs(Protocol):
         """The copy becomes one of the image's locations and the intent is cleared. The first tells size and hashes,
         and `facts`. `activate`: the image becomes active, with the facts. Raises Stale; Gone if the image was deleted
         meanwhile (the intent stays), Conflict if its status forbids it, LimitExceeded as `publish_upload`."""
+
+    def add_location(self, job: Job, published: Published) -> Job:
+        """What lies at the job's address becomes the image's location, and the image active. Raises Stale; Gone if the
+        image was deleted meanwhile, Conflict if its status forbids it, LimitExceeded as `publish_upload`."""
+
+    def record_hashes(self, job: Job, published: Published) -> None:
+        """Of an image that became active before its data was read. Raises Stale; Gone if it was deleted meanwhile."""
 
     def note_failed_store(self, job: Job, store: str) -> Job:
         """An import that may do without one store goes on without it. Raises Stale."""

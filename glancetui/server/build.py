@@ -9,6 +9,7 @@ from glancetui.cache.delivery import CachedDeliver
 from glancetui.config.settings import Settings
 from glancetui.fetch.fetcher import Fetcher
 from glancetui.fetch.filter import Filter
+from glancetui.images.admission import Admission
 from glancetui.images.deliver import Deliver
 from glancetui.images.importing.imports import Imports
 from glancetui.images.importing.stage import Stage
@@ -16,6 +17,7 @@ from glancetui.images.importing.staging import Staging
 from glancetui.images.importing.work import ImportWork
 from glancetui.images.ingest import Ingest
 from glancetui.images.jobs import JobRunner
+from glancetui.images.locations import Locations
 from glancetui.images.notifications import Notifications
 from glancetui.images.outbox import Outbox
 from glancetui.images.patrol import Patrol
@@ -49,6 +51,7 @@ class Service:
     ingest: Ingest
     stage: Stage
     imports: Imports
+    locations: Locations
     tasks: Tasks
     jobs: JobRunner
     deliver: Deliver | CachedDeliver
@@ -81,14 +84,15 @@ def build(settings: Settings) -> Service:
     worker = this_worker(node_name())
     registry = open_any(settings, worker.node)
     catalogue = Catalogue.from_settings(settings)
-    images = Images(
-        registry, policy, catalogue, settings, Enforcement(registry, settings.metadefs), unified_limits(settings)
-    )
+    fetcher = Fetcher(Filter(settings.imports.fetch), settings.imports.fetch)
+    admission = Admission(catalogue, fetcher, settings)
+    enforcement = Enforcement(registry, settings.metadefs)
+    limits = unified_limits(settings)
+    images = Images(registry, policy, catalogue, settings, enforcement, limits, admission.admit)
     lease = settings.upload_lease_seconds
     pools = Pools(settings.server.max_uploads)
     store = catalogue[catalogue.default_store]
     ingest = Ingest(images, registry, catalogue, settings, str(worker))
-    fetcher = Fetcher(Filter(settings.imports.fetch), settings.imports.fetch)
     staging = Staging(catalogue, settings.staging_dir, site_of(settings, worker.node), stage_url(settings))
     work = ImportWork(registry, catalogue, ingest, staging, fetcher, settings, worker)
     runner = JobRunner(registry, worker, staging.site, lease, settings.imports.max_jobs, work.run)
@@ -105,6 +109,7 @@ def build(settings: Settings) -> Service:
         ingest=ingest,
         stage=Stage(images, registry, ingest, staging, settings, str(worker)),
         imports=imports,
+        locations=Locations(images, registry, catalogue, admission, runner, settings),
         tasks=Tasks(registry, policy, images, imports),
         jobs=runner,
         deliver=cache.deliver if cache is not None and cache.on_downloads else deliver,

@@ -134,6 +134,10 @@ def members_json(members: Sequence[Member]) -> bytes:
     return encode(_Members([_member(member) for member in members]))
 
 
+def locations_json(locations: Sequence[ImageLocation]) -> bytes:
+    return encode([_Location(place.url, place.metadata) for place in locations])
+
+
 def etag(body: bytes) -> str:
     """Names what the caller was shown, not the image: two callers may see different things."""
     return f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'

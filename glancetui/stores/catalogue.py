@@ -7,6 +7,8 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Protocol, cast
 
+import msgspec
+
 from glancetui.config.settings import Settings, StoreSettings
 from glancetui.errors import BadRequest, ConfigError, StoreUnavailable
 from glancetui.model import ImageLocation, Location
@@ -19,7 +21,7 @@ STAGING = "os_glance_staging_store"
 RESERVED = "os_glance_"  # Glance's staging and tasks folders are stores to it; no client may name them
 
 # kind → module with `open_store(settings: StoreSettings) -> Driver`. Imported when a store of the kind is configured.
-KINDS: Mapping[str, str] = {"file": "glancetui.stores.file"}
+KINDS: Mapping[str, str] = {"file": "glancetui.stores.file", "http": "glancetui.stores.http"}
 
 
 class DriverModule(Protocol):
@@ -49,7 +51,7 @@ class Catalogue:
             if is_reserved(store.id):
                 continue
             if store.kind in KINDS or store.id == settings.default_store:
-                drivers[store.id] = open_driver(store)
+                drivers[store.id] = open_driver(msgspec.structs.replace(store, fetch=settings.imports.fetch))
             else:
                 drivers[store.id] = UndrivenStore(store)
                 log.warning(
@@ -120,8 +122,8 @@ def staging_driver(settings: Settings) -> Driver | None:
     """Glance's staging folder is a file store of a reserved name. Raises ConfigError."""
     if settings.staging_dir is None:
         return None
-    options: dict[str, str | int | bool | list[str] | None] = {"filesystem_store_datadir": str(settings.staging_dir)}
-    return open_driver(StoreSettings(id=STAGING, kind="file", options=options))
+    folder = str(settings.staging_dir)
+    return open_driver(StoreSettings(id=STAGING, kind="file", options={"filesystem_store_datadir": folder}))
 
 
 def is_reserved(store_id: str) -> bool:

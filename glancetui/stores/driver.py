@@ -45,6 +45,7 @@ class Driver(Protocol):
     def open_writer(self, object_id: str, size: int | None) -> AbstractContextManager[Writer]:
         """Leaving the block without `commit` removes what was written. `size` in bytes; None: unknown until the end.
 
+        Only with `capabilities.writes`; StoreUnavailable without.
         Raises StoreFull at once when `size` is known not to fit, Duplicate at once where the id is seen to be taken,
         BadRequest for an id that cannot name an object.
         """
@@ -61,7 +62,10 @@ class Driver(Protocol):
         """
 
     def location_of(self, object_id: str) -> Location:
-        """Where `object_id` lies or would lie if committed now. Of several folders: its own, else the first."""
+        """Where `object_id` lies or would lie if committed now. Of several folders: its own, else the first.
+
+        Only with `capabilities.writes`.
+        """
 
     def claims(self, url: str) -> bool:
         """Is this URL spelled as one of this store's? Nothing is looked up."""
@@ -70,7 +74,7 @@ class Driver(Protocol):
         """Raises ObjectNotFound."""
 
     def delete(self, location: Location) -> None:
-        """Idempotent: absent is done."""
+        """Idempotent: absent is done. A store of other people's objects leaves them alone."""
 
     def discard(self, object_id: str) -> None:
         """Remove every trace of an object that was being written or was committed under this id. Idempotent.

@@ -15,9 +15,6 @@ from glancetui.errors import StoreUnavailable
 from glancetui.model import Capacity, Health, Location, StoredObject
 from glancetui.stores.driver import Capabilities, Writer
 
-#: Kinds whose locations are other people's: there is nothing to delete in them.
-_READ_ONLY = frozenset({"http"})
-
 
 class UndrivenStore:
     """A `Driver` that says why it can do nothing."""
@@ -54,8 +51,7 @@ class UndrivenStore:
         raise self._unavailable()
 
     def delete(self, location: Location) -> None:  # noqa: ARG002
-        if self._kind not in _READ_ONLY:
-            raise self._unavailable()
+        raise self._unavailable()
 
     def discard(self, object_id: str) -> None:
         """Nothing was ever written here."""

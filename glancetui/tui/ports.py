@@ -139,6 +139,11 @@ class Service(Protocol):
 
     def reactivate(self, seen: RemoteImage) -> None: ...
 
+    def add_location(self, seen: RemoteImage, url: str) -> None:
+        """The data of a queued image, which the endpoint goes on with by itself, or another copy of an active one."""
+
+    def remove_copy(self, seen: RemoteImage, store: str) -> None: ...
+
     # Members are no part of an image's document: these look at nothing before.
 
     def add_member(self, image_id: str, project: str) -> None: ...

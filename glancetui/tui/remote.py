@@ -82,6 +82,18 @@ class RemoteService:
     def reactivate(self, seen: RemoteImage) -> None:
         self._client.reactivate(seen.id, self._token, etag=self._still(seen))
 
+    def add_location(self, seen: RemoteImage, url: str) -> None:
+        etag = self._still(seen)
+        if seen.status == "queued":
+            self._client.add_location(seen.id, {"url": url}, self._token)
+            return
+        operation = {"op": "add", "path": "/locations/-", "value": {"url": url, "metadata": {}}}
+        self._client.patch(seen.id, [operation], etag=etag, token=self._token)
+
+    def remove_copy(self, seen: RemoteImage, store: str) -> None:
+        self._still(seen)
+        self._client.remove_copy(seen.id, store, self._token)
+
     def _still(self, seen: RemoteImage) -> str | None:
         """The ETag under which the image is still as it was seen. Raises Stale."""
         return self._client.unchanged(seen, self._token).etag

@@ -1,7 +1,8 @@
-"""The peers' environment: real Glance, real Keystone, stock clients, from PyPI as `requirements/peer.lock` pins them.
+"""Environments of what others made: real Glance, real Keystone, stock clients (`requirements/peer.lock`), and with them
+the test suites written for the Image API (`requirements/suites.lock`).
 
-Installed once for a lock file and shared by all checkouts of a user. `python -m tests.backends.peer` installs it and
-prints where it lies.
+Each is installed once for a lock file and shared by all checkouts of a user. `python -m tests.backends.peer` installs
+the peers and prints where they lie.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-LOCK = Path(__file__).parents[2] / "requirements" / "peer.lock"
+REQUIREMENTS = Path(__file__).parents[2] / "requirements"
 
 
 class PeerUnavailable(Exception):
@@ -25,27 +26,36 @@ def cache_dir() -> Path:
 
 
 def peer_venv() -> Path:
-    """The environment's folder; installs it first where it is not there. Raises PeerUnavailable."""
+    """Raises PeerUnavailable."""
     ready = os.environ.get("GLANCETUI_PEER_VENV")
-    if ready:
-        return Path(ready)
-    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
-    venv = cache_dir() / f"peer-{digest}-py{sys.version_info.major}{sys.version_info.minor}"
+    return Path(ready) if ready else environment("peer")
+
+
+def suites_venv() -> Path:
+    """Has the peers as well. Raises PeerUnavailable."""
+    return environment("suites")
+
+
+def environment(name: str) -> Path:
+    """The folder of what `requirements/{name}.lock` pins; installs it first where it is not there."""
+    lock_file = REQUIREMENTS / f"{name}.lock"
+    digest = hashlib.sha256(lock_file.read_bytes()).hexdigest()[:12]
+    venv = cache_dir() / f"{name}-{digest}-py{sys.version_info.major}{sys.version_info.minor}"
     if (venv / "complete").exists():
         return venv
     venv.parent.mkdir(parents=True, exist_ok=True)
-    with (venv.parent / "peer.lock").open("w") as lock:
+    with (venv.parent / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (venv / "complete").exists():
-            install(venv)
+            install(venv, lock_file)
     return venv
 
 
-def install(venv: Path) -> None:
+def install(venv: Path, lock_file: Path) -> None:
     """Raises PeerUnavailable. An install that was cut short is done again: the mark comes last."""
     steps = (
         [sys.executable, "-m", "venv", "--clear", str(venv)],
-        [str(venv / "bin/python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(LOCK)],
+        [str(venv / "bin/python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lock_file)],
     )
     for step in steps:
         done = subprocess.run(step, capture_output=True, text=True, check=False)

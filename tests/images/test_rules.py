@@ -236,9 +236,9 @@ class Busy:
         self._interfere(what.image_id)
         return self._registry.change_image(what, change, actor)
 
-    def delete_image(self, what: Seen, actor: Actor) -> None:
+    def delete_image(self, what: Seen, actor: Actor, keep: float | None = None) -> None:
         self._interfere(what.image_id)
-        self._registry.delete_image(what, actor)
+        self._registry.delete_image(what, actor, keep)
 
     def _interfere(self, image_id: str) -> None:
         if self.left:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from glancetui.errors import BadRequest, Duplicate, LimitExceeded, NotFound, Stale
+from glancetui.model import ImageLocation
 from glancetui.registry.interface import ImageChange, ImageQuery, NewImage, OneOf
 from glancetui.registry.sql import SqlRegistry
 from tests.registry.making import ACTOR, ADMIN, active, made, seen, viewer
@@ -211,8 +212,11 @@ def test_every_field_of_a_change_can_be_set(registry: SqlRegistry) -> None:
     change = ImageChange(
         name=None, visibility="public", protected=True, os_hidden=True, owner="q", container_format=None,
         disk_format="qcow2", min_disk=3, min_ram=4, status="deactivated", properties={"x": None}, tags=("t",),
+        locations=(ImageLocation(url="http://x/y"),), size=1, checksum="c", os_hash_algo="a", os_hash_value="b",
     )  # fmt: skip
     after = registry.change_image(seen(image), change, ACTOR)
-    assert all(getattr(after, name) == getattr(change, name) for name in change.__struct_fields__)
+    plain = set(change.__struct_fields__) - {"locations", "quota", "keep"}
+    assert all(getattr(after, name) == getattr(change, name) for name in plain)
+    assert [location.url for location in after.locations] == ["http://x/y"]
     assert registry.image(image.id, ADMIN) == after
     assert msgspec.structs.replace(after, revision=0) != image

@@ -20,6 +20,7 @@ from glancetui.registry.sql import open_registry
 from tests.registry import (
     test_images,
     test_jobs,
+    test_locations,
     test_members_events,
     test_metadefs,
     test_paging,
@@ -28,7 +29,16 @@ from tests.registry import (
 )
 from tests.registry.service.serving import remote, service
 
-SUITE = (test_images, test_jobs, test_members_events, test_metadefs, test_paging, test_races, test_uploads)
+SUITE = (
+    test_images,
+    test_jobs,
+    test_locations,
+    test_members_events,
+    test_metadefs,
+    test_paging,
+    test_races,
+    test_uploads,
+)
 BEHIND = re.compile(r"registry\._|os\.fork")
 LEAST = 30  # so that a change of the suite's fixtures does not silently leave nothing
 

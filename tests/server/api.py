@@ -18,6 +18,7 @@ CALLERS = {
     "reader": {"X-Project-Id": "p1", "X-Roles": "reader"},
     "nobody": {"X-Project-Id": "p1", "X-Roles": ""},
     "other": {"X-Project-Id": "p2", "X-Roles": "member,reader"},
+    "service": {"X-Project-Id": "p1", "X-Roles": "member,reader", "X-Service-Roles": "service"},
     "stranger": {"X-Project-Id": "p5", "X-Roles": "member,reader"},
 }
 

@@ -331,13 +331,168 @@ IMPORT = (
     call("a body where none belongs", 400, "GET", "/v2/info/usage", body={}),
 )  # fmt: skip
 
+LOCATIONS_PATH = "/v2/images/{id}/locations"
+WEB = "http://192.0.2.1/image"  # nobody is there, and no case gets as far as asking
+SAID = {"os_hash_algo": "sha256", "os_hash_value": "0" * 64}
+FORBIDDEN_URLS = (
+    "file:///etc/passwd", "FILE:///etc/passwd", "filesystem:///etc/passwd", "swift+config://ref/c/o", "", " ", "image",
+    "http://127.0.0.1/", "http://2130706433/", "http://0x7f000001/", "http://[::ffff:127.0.0.1]/", "http://localhost./",
+    "http://169.254.169.254/latest", "http://0.0.0.0/", "http://[64:ff9b::7f00:1]/", "http://192.0.2.1:22/",
+    "http://u:p@192.0.2.1/", "http://192.0.2.1\\@x/", "http://", "http://[::1", "http://192.0.2.1/\0",
+    "http://x/" + LONG, "https://127.0.0.1/", "ftp://192.0.2.1/x", "rbd://a/b/c/d", "cinder://v", "://",
+)  # fmt: skip
+BAD_SAID = (
+    5, [], "x", {"os_hash_algo": "sha256"}, {"os_hash_value": "0" * 64}, {**SAID, "more": "x"},
+    {**SAID, "os_hash_algo": "sha3"}, {**SAID, "os_hash_algo": 5}, {**SAID, "os_hash_value": "0" * 63},
+    {**SAID, "os_hash_value": "x" * 64}, {**SAID, "os_hash_value": 5}, {**SAID, "os_hash_value": "0" * 129},
+    {**SAID, "os_hash_value": "\u0661" * 64},
+)  # fmt: skip
+
+
+def placing(why: str, status: int, body: Any, **more: Any) -> Case:
+    return call(why, status, "POST", LOCATIONS_PATH, body=body, **more)
+
+
+def removing(why: str, status: int, store: str = "fast", **more: Any) -> Case:
+    return call(why, status, "DELETE", f"/v2/stores/{store}/{{id}}", **more)
+
+
+LOCATIONS = (
+    placing("no body", 400, None),
+    placing("not JSON", 400, b"{"),
+    placing("a list", 400, []),
+    placing("no url", 400, {}),
+    placing("a url that is no text", 400, {"url": 5}),
+    placing("another key", 400, {"url": WEB, "metadata": {}}),
+    *(placing(f"the url {url[:40]!r}", 400, {"url": url}, caller="service") for url in FORBIDDEN_URLS),
+    *(placing("bad validation data", 400, {"url": WEB, "validation_data": said}) for said in BAD_SAID),
+    placing("a checksum beside", 400, {"url": WEB, "validation_data": {**SAID, "checksum": "0" * 32}}),
+    placing("no web address, by an administrator", 403, {"url": "rbd://a/b/c/d"}, caller="admin"),
+    placing("no web address, by its owner", 403, {"url": "cinder://v"}),
+    placing("already active", 409, {"url": WEB}, state="active"),
+    placing("already staged", 409, {"url": WEB}, state="staged"),
+    placing("deactivated", 409, {"url": WEB}, state="deactivated"),
+    placing("formats unset", 409, {"url": WEB}, state="private"),
+    placing("another's image", 404, {"url": WEB}, caller="other"),
+    placing("another's public image", 403, {"url": WEB}, caller="other", state="public"),
+    placing("a reader", 403, {"url": WEB}, caller="reader"),
+    call("unknown image", 404, "POST", f"/v2/images/{UNKNOWN}/locations", body={"url": WEB}),
+    call("a wrong method", 405, "PUT", LOCATIONS_PATH),
+    call("locations by the owner", 403, "GET", LOCATIONS_PATH, state="active"),
+    call("locations by a stranger", 404, "GET", LOCATIONS_PATH, caller="stranger", state="active"),
+    call("locations of none", 404, "GET", f"/v2/images/{UNKNOWN}/locations", caller="service"),
+    call("a body where none belongs", 400, "GET", LOCATIONS_PATH, caller="service", body={}),
+)
+
+#: Where locations show and there are several stores: `fast` and `slow` of files, `web` of addresses.
+STORES = (
+    call("details by a member", 403, "GET", "/v2/info/stores/detail"),
+    call("a wrong method", 405, "POST", "/v2/info/stores"),
+    call("a wrong method", 405, "DELETE", "/v2/info/stores/detail"),
+    call("a wrong method", 405, "GET", "/v2/stores/fast/{id}"),
+    call("a body where none belongs", 400, "GET", "/v2/info/stores", body={}),
+    removing("an unknown store", 409, "nowhere", caller="admin", state="copied"),
+    removing("the staging store", 409, "os_glance_staging_store", caller="admin", state="copied"),
+    removing("a store that has no copy", 404, "web", caller="admin", state="copied"),
+    removing("the only copy", 403, caller="admin", state="active"),
+    removing("the only copy, elsewhere", 403, "slow", caller="admin", state="active"),
+    removing("not active", 409, caller="admin", state="queued"),
+    removing("deactivated", 409, caller="admin", state="deactivated"),
+    removing("its owner", 403, state="copied"),
+    removing("a reader", 403, caller="reader", state="copied"),
+    removing("a stranger", 404, caller="stranger", state="copied"),
+    removing("a body where none belongs", 400, caller="admin", state="copied", body={}),
+    call("none", 404, "DELETE", f"/v2/stores/fast/{UNKNOWN}", caller="admin"),
+    call("an upload into a store that only reads", 410, "PUT", "/v2/images/{id}/file", body=b"x",
+         headers={**OCTETS, "X-Image-Meta-Store": "web"}),
+    call("an upload into no store", 400, "PUT", "/v2/images/{id}/file", body=b"x",
+         headers={**OCTETS, "X-Image-Meta-Store": "nowhere"}),
+    importing("a store that only reads", 400, {**DIRECT, "stores": ["web"]}, state="staged"),
+    importing("a copy to a store that only reads", 400, {"method": {"name": "copy-image"}, "stores": ["web"]},
+              state="active", caller="admin"),
+    call("data from an unknown store", 400, "GET", "/v2/images/{id}/file?prefer=nowhere", state="active"),
+)  # fmt: skip
+
+
+def location(url: Any = WEB, **more: Any) -> dict[str, Any]:
+    return {"url": url, "metadata": {}, **more}
+
+
+def new(url: Any = WEB, at: str = "-", **more: Any) -> dict[str, Any]:
+    return add(f"/locations/{at}", location(url, **more))
+
+
+LOCATIONS_SHOWN = (
+    *(patch(f"the url {url[:40]!r}", 400, new(url)) for url in FORBIDDEN_URLS),
+    *(patch(f"the url {url[:40]!r}, by a service", 400, new(url), caller="service") for url in FORBIDDEN_URLS[:4]),
+    *(patch(f"the url {url[:40]!r} in a list", 400, put("/locations", [location(url)])) for url in FORBIDDEN_URLS[:9]),
+    *(patch("bad validation data", 400, new(validation_data=said)) for said in BAD_SAID),
+    patch("a checksum too short", 400, new(validation_data={**SAID, "checksum": "0" * 31})),
+    patch("a checksum that is none", 400, new(validation_data={**SAID, "checksum": "x" * 32})),
+    patch("a text", 400, add("/locations/-", WEB)),
+    patch("no metadata", 400, add("/locations/-", {"url": WEB})),
+    patch("no url", 400, add("/locations/-", {"metadata": {}})),
+    patch("metadata in words", 400, new(metadata="x")),
+    patch("metadata that is no text", 400, new(metadata={"a": 5})),
+    patch("metadata with NUL", 400, new(metadata={"a": "\0"})),
+    patch("metadata without end", 400, new(metadata={"a": "x" * 20_000})),
+    patch("a url that is no text", 400, new(5)),
+    *(patch(f"the place {at!r}", 400, new(at=at)) for at in ("1", "99", "-1", "x", "01", "1e3", "9" * 30, "\u0661")),
+    patch("too deep", 400, add("/locations/0/url", "x")),
+    patch("not deep enough", 400, add("/locations", [location()])),
+    patch("a place replaced", 400, put("/locations/0", location())),
+    patch("no value", 400, {"op": "add", "path": "/locations/-"}),
+    patch("locations that are no list", 400, put("/locations", "x")),
+    patch("one twice", 400, new(), new()),
+    patch("one twice in a list", 400, put("/locations", [location(), location()])),
+    patch("nothing", 403, put("/locations", [])),
+    patch("nothing, of an active image", 403, put("/locations", []), state="active"),
+    patch("other data", 400, put("/locations", [location()]), state="active"),
+    patch("one of two", 400, put("/locations", [location()]), state="copied"),
+    patch("formats unset", 400, new("{web}/image"), state="private"),
+    patch("nothing there", 400, new("{web}/none")),
+    patch("a server that is away", 400, new("http://127.0.0.1:1/image")),
+    patch("a server that tells no size", 400, new("{web}/endless")),
+    patch("hostile data", 400, new("{web}/hostile")),
+    patch("hostile data, with the formats", 400, put("/container_format", "bare"), put("/disk_format", "raw"),
+          new("{web}/hostile"), state="private"),
+    patch("formats unset, and nothing there", 400, new("{web}/none"), state="private"),
+    patch("data of another length", 400, new("{web}/image"), new("{web}/other"), state="queued"),
+    patch("data of another length than it has", 400, new("{web}/other"), state="active"),
+    patch("a hash that contradicts", 409, new("{web}/four", validation_data=SAID), state="active"),
+    patch("two hashes that contradict", 409, new(validation_data=SAID),
+          new("http://192.0.2.2/", validation_data={**SAID, "os_hash_value": "1" * 64})),
+    patch("too many", 413, *(new(f"{WEB}{number}") for number in range(4))),
+    patch("staged", 409, new(), state="staged"),
+    patch("deactivated", 409, new(), state="deactivated"),
+    patch("a list for a deactivated image", 409, put("/locations", [location()]), state="deactivated"),
+    patch("another's", 404, new(), caller="stranger"),
+    patch("another's public image", 403, new(), caller="other", state="public"),
+    patch("a reader", 403, new(), caller="reader"),
+    patch("removed by the owner", 403, drop("/locations/0"), state="copied"),
+    patch("removed of a queued image", 409, drop("/locations/0"), caller="admin"),
+    patch("removed of a deactivated image", 409, drop("/locations/0"), caller="admin", state="deactivated"),
+    patch("the last one removed", 403, drop("/locations/0"), caller="admin", state="active"),
+    *(patch(f"the place {at!r} removed", 400, drop(f"/locations/{at}"), caller="admin", state="copied")
+      for at in ("2", "-", "x", "-1", "00")),
+    patch("both removed", 403, drop("/locations/1"), drop("/locations/0"), caller="admin", state="copied"),
+    patch("all removed at once", 400, drop("/locations"), caller="admin", state="copied"),
+    patch("a good location before a forbidden operation", 403, new(), put("/status", "active")),
+)  # fmt: skip
+
 LATER = tuple(
     call("not here yet", 404, method, path)
     for method, path in (
-        ("GET", "/v2/info/stores"), ("GET", "/v2/info/stores/detail"),
-        ("GET", "/v2/images/{id}/locations"), ("POST", "/v2/images/{id}/locations"), ("GET", "/v2/cache"),
-        ("DELETE", "/v2/stores/fast/{id}"),
+        ("GET", "/v2/cache"),
     )
 )  # fmt: skip
 
-REFUSALS = CREATE + LISTING + SHOW + PATCH + STATES + MEMBERS + TAGS + IMPORT + LATER
+SINGLE_STORE = (
+    call("stores where there is one", 404, "GET", "/v2/info/stores"),
+    call("details of stores where there is one", 404, "GET", "/v2/info/stores/detail", caller="admin"),
+    removing("a copy where there is one store", 404, "file", caller="admin", state="active"),
+    call("data of a store where there is one", 400, "GET", "/v2/images/{id}/file?prefer=file", state="active"),
+    patch("removed where none show", 403, drop("/locations/0"), caller="admin", state="active"),
+)
+
+REFUSALS = CREATE + LISTING + SHOW + PATCH + STATES + MEMBERS + TAGS + IMPORT + LATER + SINGLE_STORE

@@ -120,6 +120,13 @@ FORMATS = {"disk_format": "raw", "container_format": "bare"}
 CONFIG = """\
 [DEFAULT]
 enabled_import_methods = [glance-direct,web-download,glance-download,copy-image]
+enabled_backends = fast:file, web:http
+show_multiple_locations = true
+http_retries = 1
+[glance_store]
+default_backend = fast
+[fast]
+filesystem_store_datadir = {folder}/fast
 """
 #: Were one of these obeyed, the web server would be reached at loopback.
 PROXIES = dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy"), "http://127.0.0.1:80")
@@ -134,7 +141,7 @@ def shore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shore]:
         )
     folder = tmp_path_factory.mktemp("island")
     with running_server(
-        folder, auth="headers", config=CONFIG, listen=(f"unix:{folder}/api.sock",), environment=PROXIES,
+        folder, auth="headers", config=CONFIG.format(folder=folder), listen=(f"unix:{folder}/api.sock",), environment=PROXIES,
         inside=island.command(folder, ZONE, ADDRESSES),
     ) as server:  # fmt: skip
         yield Shore(Api(server.endpoint), folder)
@@ -236,3 +243,22 @@ def test_another_glance_cannot_send_its_reader_elsewhere(
     assert shore.reached() <= HARMLESS
     assert shore.api.show(image_id)["status"] == "queued"
     record_property(FIGURE, len(targets))
+
+
+@together
+@pytest.mark.slow(seconds=10)
+def test_locations_reach_none_that_is_forbidden(shore: Shore, record_property: Callable[[str, object], None]) -> None:
+    """Neither those that a service adds, nor those of a patch, nor where they redirect to."""
+    image_id, urls = shore.api.make(**FORMATS), bad_urls()
+    urls += [redirected(f"http://{bracketed(address)}/") for address in FORBIDDEN]
+    hashed = {"validation_data": {"os_hash_algo": "sha256", "os_hash_value": "0" * 64}}
+    for url in urls:
+        path = f"/v2/images/{image_id}/locations"
+        answer = shore.api.call("POST", path, {"url": url, **hashed}, caller="service", headers=JSON)
+        assert shore.outcome(image_id, answer) is not None, url
+        patched = shore.api.patch(image_id, {"op": "add", "path": "/locations/-", "value": {"url": url, "metadata": {}}})
+        assert patched.status == 400, (url, patched)
+    assert shore.reached() <= HARMLESS
+    shown = shore.api.show(image_id)
+    assert (shown["status"], shown["locations"]) == ("queued", [])
+    record_property(FIGURE, 2 * len(urls))

@@ -4,7 +4,8 @@
         @pytest.fixture
         def settings(self, tmp_path): ...
 
-`settings` describes an empty store. Where a store can be filled or taken away, `small` and `take_away` say how.
+A driver that only reads takes ReadingContract and says how objects get there. `settings` describes an empty store.
+Where a store can be filled or taken away, `small` and `take_away` say how.
 """
 
 # ruff: noqa: PT012  what a writer's block raises is what is under test
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
@@ -68,7 +70,9 @@ def ids(stored: Iterator[StoredObject]) -> set[str]:
     return {each.object_id for each in stored}
 
 
-class DriverContract:
+class ReadingContract:
+    """What every driver must do that can be read. `put` says how an object gets into the store; `remove`, out of it."""
+
     @pytest.fixture
     def settings(self) -> StoreSettings:
         raise NotImplementedError
@@ -79,10 +83,11 @@ class DriverContract:
         yield driver
         driver.close()
 
-    @pytest.fixture
-    def small(self) -> StoreSettings:
-        """An empty store with room for at most SMALL_ROOM bytes."""
-        pytest.skip("this kind of store cannot be filled in a test")
+    def put(self, driver: Driver, object_id: str, content: bytes, step: int = CHUNK) -> Location:
+        return put(driver, object_id, content, step)
+
+    def remove(self, driver: Driver, location: Location) -> None:
+        driver.delete(location)
 
     @contextlib.contextmanager
     def take_away(self, settings: StoreSettings) -> Iterator[None]:
@@ -90,14 +95,89 @@ class DriverContract:
         pytest.skip("this kind of store cannot be taken away in a test")
         yield
 
-    # -- what was committed ------------------------------------------------------------------------------------------
-
     @pytest.mark.parametrize("size", [0, 1, 511, 65_536, CHUNK - 1, CHUNK, CHUNK + 1, 9 * CHUNK + 13])
     def test_what_was_committed_is_read_back(self, driver: Driver, size: int) -> None:
         content = noise(size)
-        location = put(driver, "whole", content)
+        location = self.put(driver, "whole", content)
         assert take(driver, location) == content
         assert driver.stat(location) == StoredObject(object_id="whole", size=size)
+
+    def test_chunks_are_small(self, driver: Driver) -> None:
+        location = self.put(driver, "small-chunks", noise(5 * CHUNK + 1))
+        with driver.open_reader(location) as chunks:
+            assert all(0 < len(chunk) <= CHUNK for chunk in chunks)
+
+    @pytest.mark.parametrize(
+        ("offset", "length"),
+        [
+            (0, 0), (0, 1), (1, None), (5, 7), (CHUNK - 1, 2), (CHUNK, None),
+            (3 * CHUNK + 4, 1), (3 * CHUNK + 5, None), (3 * CHUNK + 5, 0),
+        ],
+    )  # fmt: skip
+    def test_parts_are_read(self, driver: Driver, offset: int, length: int | None) -> None:
+        content = noise(3 * CHUNK + 5)
+        location = self.put(driver, "parts", content)
+        assert take(driver, location, offset, length) == content[offset:][:length]
+
+    def test_reading_beyond_the_end_is_a_short_read(self, driver: Driver) -> None:
+        location = self.put(driver, "short", b"0123456789")
+        with pytest.raises(ShortRead) as caught:
+            take(driver, location, 4, 100)
+        assert (caught.value.got, caught.value.wanted) == (6, 100)
+
+    def test_a_reader_may_stop_early(self, driver: Driver) -> None:
+        location = self.put(driver, "stopped", noise(4 * CHUNK))
+        with driver.open_reader(location) as chunks:
+            assert next(iter(chunks))
+        self.remove(driver, location)
+
+    def test_what_is_not_there_is_told_from_what_cannot_be_reached(
+        self, driver: Driver, settings: StoreSettings
+    ) -> None:
+        gone, stays = self.put(driver, "gone", b"x"), self.put(driver, "stays", b"stays")
+        self.remove(driver, gone)
+        for attempt in (lambda: driver.stat(gone), lambda: take(driver, gone), lambda: take(driver, gone, 0, 1)):
+            with pytest.raises(ObjectNotFound):
+                attempt()
+        with self.take_away(settings):
+            for attempt in (lambda: driver.stat(stays), lambda: take(driver, stays), lambda: take(driver, stays, 1, 2)):
+                with pytest.raises(StoreUnavailable):
+                    attempt()
+        assert take(driver, stays) == b"stays"
+
+    def test_a_driver_that_only_reads_says_so(self, driver: Driver) -> None:
+        if driver.capabilities.writes:
+            pytest.skip("the driver writes")
+        location = self.put(driver, "not-ours", b"stays")
+        for attempt in (lambda: driver.open_writer("x", 1), lambda: driver.location_of("x")):
+            with pytest.raises(StoreUnavailable, match="only reads"):
+                attempt()
+        driver.delete(location)
+        driver.discard("not-ours")
+        assert take(driver, location) == b"stays"
+        assert_empty(driver)
+
+    def test_many_readers_at_once_do_not_mix(self, driver: Driver) -> None:
+        contents = {f"stream-{number}": noise(2 * CHUNK + number, number) for number in range(8)}
+        locations = {name: self.put(driver, name, content) for name, content in contents.items()}
+        with ThreadPoolExecutor(len(contents)) as pool:
+            read = dict(zip(contents, pool.map(lambda name: take(driver, locations[name]), contents), strict=True))
+        assert read == contents
+
+    def test_capacity_is_plausible(self, driver: Driver) -> None:
+        capacity = driver.capacity()
+        assert capacity is None or 0 <= capacity.free <= capacity.total
+
+
+class DriverContract(ReadingContract):
+    """What a driver that writes must do beside."""
+
+    @pytest.fixture
+    def small(self) -> StoreSettings:
+        """An empty store with room for at most SMALL_ROOM bytes."""
+        pytest.skip("this kind of store cannot be filled in a test")
+
+    # -- what was committed ------------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("step", [1, 7, 4096, 70_001, 3 * CHUNK])
     def test_the_way_chunks_are_cut_does_not_matter(self, driver: Driver, step: int) -> None:
@@ -118,11 +198,6 @@ class DriverContract:
         location = put(driver, "zeros", content, 100_003)
         assert hashlib.sha256(take(driver, location)).digest() == hashlib.sha256(content).digest()
 
-    def test_chunks_are_small(self, driver: Driver) -> None:
-        location = put(driver, "small-chunks", noise(5 * CHUNK + 1))
-        with driver.open_reader(location) as chunks:
-            assert all(0 < len(chunk) <= CHUNK for chunk in chunks)
-
     def test_location_tells_where_it_is_before_and_after(self, driver: Driver) -> None:
         expected = driver.location_of("somewhere")
         location = put(driver, "somewhere", b"x")
@@ -135,30 +210,6 @@ class DriverContract:
             assert not driver.claims(url)
 
     # -- parts -------------------------------------------------------------------------------------------------------
-
-    @pytest.mark.parametrize(
-        ("offset", "length"),
-        [
-            (0, 0), (0, 1), (1, None), (5, 7), (CHUNK - 1, 2), (CHUNK, None),
-            (3 * CHUNK + 4, 1), (3 * CHUNK + 5, None), (3 * CHUNK + 5, 0),
-        ],
-    )  # fmt: skip
-    def test_parts_are_read(self, driver: Driver, offset: int, length: int | None) -> None:
-        content = noise(3 * CHUNK + 5)
-        location = put(driver, "parts", content)
-        assert take(driver, location, offset, length) == content[offset:][:length]
-
-    def test_reading_beyond_the_end_is_a_short_read(self, driver: Driver) -> None:
-        location = put(driver, "short", b"0123456789")
-        with pytest.raises(ShortRead) as caught:
-            take(driver, location, 4, 100)
-        assert (caught.value.got, caught.value.wanted) == (6, 100)
-
-    def test_a_reader_may_stop_early(self, driver: Driver) -> None:
-        location = put(driver, "stopped", noise(4 * CHUNK))
-        with driver.open_reader(location) as chunks:
-            assert next(iter(chunks))
-        driver.delete(location)
 
     def test_local_files_are_the_object(self, driver: Driver) -> None:
         if not driver.capabilities.local_files:
@@ -268,25 +319,6 @@ class DriverContract:
 
     # -- many at once ------------------------------------------------------------------------------------------------
 
-    def test_many_streams_at_once_do_not_mix(self, driver: Driver) -> None:
-        contents = {f"stream-{number}": noise(2 * CHUNK + number, number) for number in range(8)}
-        failures: list[BaseException] = []
-
-        def run(object_id: str) -> None:
-            try:
-                location = put(driver, object_id, contents[object_id], 200_003)
-                assert take(driver, location) == contents[object_id]
-            except BaseException as error:
-                failures.append(error)
-
-        threads = [threading.Thread(target=run, args=(object_id,)) for object_id in contents]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert failures == []
-        assert ids(driver.list_objects()) == set(contents)
-
     # -- full and unavailable ----------------------------------------------------------------------------------------
 
     def test_a_full_store_says_so_and_keeps_nothing(self, small: StoreSettings) -> None:
@@ -340,9 +372,24 @@ class DriverContract:
         assert health.seconds >= 0
         assert_empty(driver)
 
-    def test_capacity_is_plausible(self, driver: Driver) -> None:
-        capacity = driver.capacity()
-        assert capacity is None or 0 <= capacity.free <= capacity.total
+    def test_many_streams_at_once_do_not_mix(self, driver: Driver) -> None:
+        contents = {f"stream-{number}": noise(2 * CHUNK + number, number) for number in range(8)}
+        failures: list[BaseException] = []
+
+        def run(object_id: str) -> None:
+            try:
+                location = put(driver, object_id, contents[object_id], 200_003)
+                assert take(driver, location) == contents[object_id]
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=run, args=(object_id,)) for object_id in contents]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert ids(driver.list_objects()) == set(contents)
 
 
 def assert_empty(driver: Driver) -> None:

@@ -196,6 +196,18 @@ class ListService:
         self._still(seen)
         self.change(seen.id, status="active")
 
+    def add_location(self, seen: RemoteImage, url: str) -> None:
+        self._enter(f"add {url} to {seen.id}")
+        self._still(seen)
+        listed = self.images[seen.id].document.get("locations") or []
+        assert isinstance(listed, list)
+        self.change(seen.id, status="active", locations=[*listed, {"url": url, "metadata": {}}])
+
+    def remove_copy(self, seen: RemoteImage, store: str) -> None:
+        self._enter(f"remove {seen.id} from {store}")
+        self._still(seen)
+        self.change(seen.id, stores=",".join(each for each in seen.stores if each != store))
+
     def add_member(self, image_id: str, project: str) -> None:
         self._enter(f"offer {image_id} to {project}")
         self.offered[project] = RemoteMember(image_id=image_id, member_id=project, status="pending", created_at=EPOCH)

@@ -389,6 +389,54 @@ async def test_members_are_added_and_withdrawn_in_their_tab() -> None:
         assert list(at.service.offered) == ["p7"]
 
 
+async def test_one_copy_is_removed_in_the_tab_of_locations_and_never_the_last() -> None:
+    async with screen(ListService(0), (100, 30)) as at:
+        image = at.service.add(2, visibility="private", stores="fast,slow")
+        await at.sees("cirros")
+        await at.press("enter", "]", "]")
+        await at.sees("fast", "slow")
+        await at.press("D")
+        await at.sees("Remove the copy in")
+        await at.press("down", "enter")
+        await heard(at)
+        await at.sees("Remove one copy of", "slow")
+        await at.press("y")
+        await at.hears("in slow is removed")
+        assert at.service.images[image.id].stores == ("fast",)
+        await at.press("D")
+        await at.hears("only where there is another")
+        assert image.id in at.service.images
+
+
+async def test_a_location_is_added_in_its_tab() -> None:
+    async with screen(ListService(0), (100, 30)) as at:
+        image = at.service.add(2, visibility="private", status="queued")
+        await at.sees("cirros")
+        await at.press("enter", "]", "]", "a")
+        await at.sees("Where the data lies")
+        await at.press(*"nowhere", "enter")
+        await at.sees("A URL such as")
+        await at.press("ctrl+u", *"http://u:p@web/x", "enter")
+        await at.hears("The location is added")
+        await at.sees("http://***@web/x")
+        assert at.service.images[image.id].status == "active"
+
+
+async def test_a_copy_that_is_not_removed_says_why() -> None:
+    async with screen(ListService(0), (100, 30)) as at:
+        image = at.service.add(2, visibility="private", stores="fast,slow")
+        await at.sees("cirros")
+        await at.press("enter", "]", "]", "D")
+        await at.sees("Remove the copy in")
+        await at.press("enter")
+        await heard(at)
+        at.service.fails = Forbidden("Not yours.")
+        await at.press("y")
+        await at.hears("was not removed: Not yours.")
+        at.service.fails = None
+        assert at.service.images[image.id].stores == ("fast", "slow")
+
+
 async def test_an_image_that_is_not_shared_says_why_it_has_no_members() -> None:
     async with screen(ListService(6), (100, 30)) as at:
         await at.press("enter", "]", "]", "]", "a")

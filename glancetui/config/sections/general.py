@@ -5,9 +5,8 @@ from __future__ import annotations
 from glancetui.config.kinds import Kind
 from glancetui.config.option import Option, Section
 
-NO_DELAY = "this version deletes data at once, through an outbox that survives crashes"
+NO_SCRUB = "there is no separate scrubber: the service itself removes data when its time has come"
 NO_RPC = "notifications are sent, and nothing is listened for"
-NO_LOCATION_API = "this version does not take data by its location"
 NO_ENCRYPTION = "location URLs hold no secrets and are not encrypted"
 NO_DEBUGGER = "there is no remote debugger"
 OWN_SERVER = "the service has an HTTP server of its own; see [glancetui]"
@@ -97,15 +96,15 @@ DEFAULT = Section(
             "do_secure_hash",
             Kind.BOOLEAN,
             True,
-            "Compute the hash of data that was registered by its location.",
-            no_effect=NO_LOCATION_API,
+            "Read data that was registered by its location (POST …/locations) for its hash: before the image becomes "
+            "active where a hash was given to compare with, else afterwards.",
         ),
         Option(
             "http_retries",
             Kind.INTEGER,
             3,
-            "Attempts to read data that was registered by its location.",
-            no_effect=NO_LOCATION_API,
+            "Attempts to read data that was registered by its location, before its hash is given up.",
+            minimum=1,
         ),
         Option(
             "property_protection_file",
@@ -193,23 +192,25 @@ DEFAULT = Section(
             "Seconds after which an image that was queued for the cache, and could not be fetched, is tried again.",
             minimum=1,
         ),
-        Option(
-            "delayed_delete", Kind.BOOLEAN, False, "Keep the data of deleted images for scrub_time.", no_effect=NO_DELAY
-        ),
+        Option("delayed_delete", Kind.BOOLEAN, False, "Keep the data of deleted images for scrub_time."),
         Option(
             "scrub_time",
             Kind.INTEGER,
             0,
-            "Seconds for which the data of a deleted image is kept.",
-            no_effect=NO_DELAY,
+            "Seconds for which the data of a deleted image, or of a removed location, is kept with delayed_delete.",
             minimum=0,
         ),
-        Option("scrub_pool_size", Kind.INTEGER, 1, "Threads that remove delayed data.", no_effect=NO_DELAY, minimum=1),
+        Option("scrub_pool_size", Kind.INTEGER, 1, "Threads that remove delayed data.", no_effect=NO_SCRUB, minimum=1),
         Option(
-            "wakeup_time", Kind.INTEGER, 300, "Seconds between two runs of the scrubber.", no_effect=NO_DELAY, minimum=0
+            "wakeup_time",
+            Kind.INTEGER,
+            300,
+            "Seconds between two runs of the scrubber.",
+            no_effect=NO_SCRUB,
+            minimum=0,
         ),
-        Option("daemon", Kind.BOOLEAN, False, "Run the scrubber as a daemon.", no_effect=NO_DELAY),
-        Option("restore", Kind.TEXT, None, "Id of the image that the scrubber puts back.", no_effect=NO_DELAY),
+        Option("daemon", Kind.BOOLEAN, False, "Run the scrubber as a daemon.", no_effect=NO_SCRUB),
+        Option("restore", Kind.TEXT, None, "Id of the image that the scrubber puts back.", no_effect=NO_SCRUB),
         Option(
             "disabled_notifications",
             Kind.LIST,

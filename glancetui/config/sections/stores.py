@@ -108,17 +108,27 @@ FILE = Section(
 
 HTTP = Section(
     "http",
-    "A read-only store of URLs.",
+    "A read-only store of URLs. It reads what [import_filtering_opts] lets an import read, and nothing else.",
     (
         Option(
             "https_ca_certificates_file",
             Kind.TEXT,
             None,
-            "Certificates that servers are checked against.",
-            no_effect=NO_DRIVER,
+            "File of the certificates that servers are checked against; https_insecure then means nothing.",
         ),
-        Option("https_insecure", Kind.BOOLEAN, True, "Do not check servers' certificates.", no_effect=NO_DRIVER),
-        Option("http_proxy_information", Kind.MAPPING, {}, "Proxies by scheme.", no_effect=NO_DRIVER),
+        Option(
+            "https_insecure",
+            Kind.BOOLEAN,
+            True,
+            "Do not check servers' certificates. Without it they are checked against the system's.",
+        ),
+        Option(
+            "http_proxy_information",
+            Kind.MAPPING,
+            {},
+            "Proxies by scheme of the URL, such as `http:10.0.0.1:3128`. Each must let CONNECT through: it is asked "
+            "for a tunnel to the address that was checked.",
+        ),
     ),
 )
 

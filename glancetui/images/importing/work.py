@@ -34,6 +34,8 @@ from glancetui.errors import (
 )
 from glancetui.fetch.fetcher import Fetcher
 from glancetui.images.access import EVERYTHING
+from glancetui.images.admission import Admission
+from glancetui.images.importing.adding import Adding, still_there
 from glancetui.images.importing.plugins import Plugins
 from glancetui.images.importing.remote import RemoteGlance
 from glancetui.images.importing.sources import FileSource, Metered, stored_source
@@ -98,6 +100,7 @@ class ImportWork:
         self._settings = settings
         self._worker = worker
         self._plugins = Plugins(staging, settings)
+        self._adding = Adding(registry, catalogue, ingest, Admission(catalogue, fetcher, settings), settings)
 
     def run(self, running: Running) -> None:
         """Ends the job in the registry, whichever way; leaves it there where it is in other hands."""
@@ -124,10 +127,10 @@ class ImportWork:
             raise JobFailed("workers-died", f"{job.attempts - 1} workers died over this import. Ask the operator why.")
         self._staging.remove_work(job)  # of earlier attempts
         self._clear_earlier_copies(running)
-        try:
-            image = self._registry.image(job.image_id, EVERYTHING)
-        except NotFound as error:
-            raise Gone(f"Image {job.image_id} was deleted while it was being imported.") from error
+        image = still_there(self._registry, job.image_id)
+        if job.spec.method == "add-location":
+            self._adding.do(running, image)
+            return
         left = [name for name in job.spec.stores if name not in done_stores(job)]
         if left:
             with self._material(running, image) as material:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from glancetui.errors import Duplicate, LimitExceeded, NotFound
-from glancetui.model import Image, ImageStatus
+from glancetui.model import Image, ImageLocation, ImageStatus
 from glancetui.registry.interface import ImageChange, NewImage, Seen
 from glancetui.registry.sql import notices, outbox, quotas
 from glancetui.registry.sql.change import Change, State
@@ -48,6 +48,7 @@ _DROP_ALL = [
     sa.update(table).where(table.c.image_id == sa.bindparam("of_image"), live(table))
     for table in (image_properties, image_tags, image_members)
 ]
+_ADD_LOCATION = sa.insert(image_locations)
 _DROP_LOCATIONS = sa.update(image_locations).where(
     image_locations.c.image_id == sa.bindparam("of_image"), live(image_locations)
 )
@@ -87,7 +88,8 @@ def apply(change: Change, seen: Seen, wanted: ImageChange) -> Image:
     columns: dict[str, Any] = {  # Any: values of the columns, of their types
         name: value
         for name in wanted.__struct_fields__
-        if name not in {"properties", "tags"} and (value := getattr(wanted, name)) is not msgspec.UNSET
+        if name not in {"properties", "tags", "locations", "quota", "keep"}
+        and (value := getattr(wanted, name)) is not msgspec.UNSET
     }
     if columns.get("status") == ImageStatus.QUEUED:
         columns.update(NO_BYTES)
@@ -101,21 +103,22 @@ def apply(change: Change, seen: Seen, wanted: ImageChange) -> Image:
     return change.image(seen.image_id)
 
 
-def delete(change: Change, seen: Seen) -> None:
-    delete_row(change, change.unchanged(seen))
+def delete(change: Change, seen: Seen, keep: float | None = None) -> None:
+    delete_row(change, change.unchanged(seen), keep)
 
 
-def delete_row(change: Change, state: State) -> None:
+def delete_row(change: Change, state: State, keep: float | None = None) -> None:
     image_id = state.image_id
     if change.notices.wants("image.delete"):
         payload = notices.of_image(change.image(image_id)) | notices.gone(change.now)
         change.notices.owe("image.delete", lambda: payload | {"status": ImageStatus.DELETED.value})
-    outbox.owe_locations(change, image_id)
+    owed = outbox.owe_locations(change, image_id, keep=keep)
+    status = ImageStatus.DELETED if keep is None or not owed else ImageStatus.PENDING_DELETE
     gone = {"of_image": image_id, "deleted": True, "deleted_at": change.now, "updated_at": change.now}
     for statement in _DROP_ALL:
         change.db.execute(statement, gone)
-    change.db.execute(_DROP_LOCATIONS, {**gone, "status": "deleted"})
-    change.update(state, {"status": ImageStatus.DELETED.value, "deleted": True, "deleted_at": change.now})
+    change.db.execute(_DROP_LOCATIONS, {**gone, "status": status.value})
+    change.update(state, {"status": status.value, "deleted": True, "deleted_at": change.now})
     change.tell("image.delete", image_id)
 
 
@@ -147,6 +150,21 @@ def drop_locations(change: Change, image_id: str, urls: Collection[str]) -> None
     gone = {"of_image": image_id, "deleted": True, "deleted_at": change.now, "updated_at": change.now}
     for url in urls:
         change.db.execute(_DROP_LOCATION, {**gone, "status": "deleted", "url": url})
+
+
+def insert_location(change: Change, image_id: str, location: ImageLocation) -> None:
+    change.db.execute(
+        _ADD_LOCATION,
+        {
+            "image_id": image_id,
+            "value": location.url,
+            "meta_data": msgspec.json.encode(location.metadata).decode(),
+            "status": location.status,
+            "created_at": change.now,
+            "updated_at": change.now,
+            "deleted": False,
+        },
+    )
 
 
 def merge_properties(change: Change, image_id: str, wanted: Mapping[str, str], dropped: Collection[str] = ()) -> None:

@@ -20,7 +20,14 @@ from glancetui.registry.sql import quotas, tasks, uploads
 from glancetui.registry.sql.change import Change, State
 from glancetui.registry.sql.documents import decode_images, document, joined
 from glancetui.registry.sql.expressions import live, walk_index
-from glancetui.registry.sql.images import NO_BYTES, delete_row, drop_locations, merge_properties, property_of
+from glancetui.registry.sql.images import (
+    NO_BYTES,
+    delete_row,
+    drop_locations,
+    insert_location,
+    merge_properties,
+    property_of,
+)
 from glancetui.registry.sql.quotas import TO_STORES
 from glancetui.registry.sql.tables import gt_images, gt_jobs, image_locations, images
 from glancetui.registry.values import UNLIMITED, Allowance, Intent, Published, Seen
@@ -129,14 +136,19 @@ def begin_import(change: Change, seen: Seen, new: NewJob, allowance: Allowance =
         },
     )
     tasks.add(change, new, seen.image_id, "processing" if new.owner else "pending")
-    lock = {LOCK: new.id, TO_STORES: ",".join(spec.stores), FAILED_STORES: ""}
-    merge_properties(change, seen.image_id, lock)
-    change.update(state, {} if spec.method == "copy-image" else {"status": ImageStatus.IMPORTING.value})
+    copying = {} if spec.method == "add-location" else {TO_STORES: ",".join(spec.stores), FAILED_STORES: ""}
+    merge_properties(change, seen.image_id, {LOCK: new.id, **copying})
+    change.update(state, {"status": ImageStatus.IMPORTING.value} if _begins_importing(spec) else {})
     quotas.check_import(change, seen.image_id, allowance, staged=spec.method == "glance-direct")
     change.tell("image.import", seen.image_id)
     change.notify(seen.image_id, "image.update")
     tasks.notify(change, new.id, "task.create", "task.run", *(["task.processing"] if new.owner else []))
     return one(change.db, new.id)
+
+
+def _begins_importing(spec: ImportSpec) -> bool:
+    """Copies are made of an active image; a location that is not read first is added to a queued one in one step."""
+    return spec.is_checked_first if spec.method == "add-location" else spec.method != "copy-image"
 
 
 def _check_free(change: Change, state: State, spec: ImportSpec) -> None:
@@ -270,6 +282,33 @@ def _check_takes_copies(state: State, job: Job) -> None:
         raise Conflict(f"Image {job.image_id} became {state.status} while it was being imported.")
 
 
+def add_location(change: Change, job: Job, published: Published) -> Job:
+    store = published.location.metadata.get("store", "")
+    copies = (*job.copies, CopyMade(store=store, url=published.location.url))
+    _hold(change, job, {"copies": _text(copies)})
+    state = uploads.present(change, job.image_id)
+    if state.status != (ImageStatus.IMPORTING if _begins_importing(job.spec) else job.spec.before):
+        raise Conflict(f"Image {job.image_id} became {state.status} before its location was added.")
+    insert_location(change, job.image_id, published.location)
+    found = {name: getattr(published, name) for name in NO_BYTES}
+    change.update(state, {**found, "status": ImageStatus.ACTIVE.value})
+    change.keep_reason(job.image_id, None)
+    change.tell("image.upload", job.image_id)
+    change.notify(job.image_id, "image.upload", "image.activate", "image.update")
+    quotas.check_stored(change, change.image(job.image_id), published)
+    return msgspec.structs.replace(job, copies=copies)
+
+
+def record_hashes(change: Change, job: Job, published: Published) -> None:
+    _hold(change, job, {})
+    state = uploads.present(change, job.image_id)
+    image = change.image(job.image_id)
+    if image.os_hash_value is None and published.location.url in {location.url for location in image.locations}:
+        change.update(state, {name: getattr(published, name) for name in NO_BYTES if name != "size"})
+        change.tell("image.update", job.image_id)
+        change.notify(job.image_id, "image.update")
+
+
 def note_failed_store(change: Change, job: Job, store: str) -> Job:
     failed = (*job.failed_stores, store)
     _hold(change, job, {"failed_stores": _text(failed)})
@@ -295,7 +334,8 @@ def finish(change: Change, job: Job, message: str, kept_until: datetime) -> None
     tasks.notify(change, job.id, "task.success")
     state = change.state(job.image_id)
     if state is not None and not state.deleted:
-        merge_properties(change, job.image_id, {TO_STORES: ""}, [LOCK, uploads.STAGE_HOST])
+        left = {} if job.spec.method == "add-location" else {TO_STORES: ""}
+        merge_properties(change, job.image_id, left, [LOCK, uploads.STAGE_HOST])
         change.update(state, {})
         change.keep_reason(job.image_id, None)
         change.tell("image.update", job.image_id)
@@ -316,7 +356,8 @@ def fail(change: Change, job: Job, code: str, reason: str, back_to: str, message
         drop_locations(change, job.image_id, [copy.url for copy in job.copies])
     failed = job.failed_stores or job.spec.stores
     gone = [LOCK] if back_to == ImageStatus.UPLOADING else [LOCK, uploads.STAGE_HOST]
-    merge_properties(change, job.image_id, {TO_STORES: "", FAILED_STORES: ",".join(failed)}, gone)
+    told = {} if job.spec.method == "add-location" else {TO_STORES: "", FAILED_STORES: ",".join(failed)}
+    merge_properties(change, job.image_id, told, gone)
     change.update(state, _undone(job, state, back_to))
     change.keep_reason(job.image_id, reason)
     change.tell("image.update", job.image_id)

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from glancetui.model import Location
 from glancetui.registry.interface import OutboxEntry
 from glancetui.registry.sql.change import Change
-from glancetui.registry.sql.expressions import live
-from glancetui.registry.sql.tables import gt_outbox, image_locations
+from glancetui.registry.sql.expressions import exactly, live
+from glancetui.registry.sql.tables import gt_outbox, image_locations, images
 
 DELETE_OBJECT = "delete-object"
 
@@ -35,6 +35,29 @@ _DUE = (
 )
 _CLAIM = sa.update(gt_outbox).where(gt_outbox.c.id == sa.bindparam("entry"))
 _FINISH = sa.delete(gt_outbox).where(gt_outbox.c.id == sa.bindparam("entry"))
+_PENDING: sa.ColumnElement[str] = sa.literal_column("'pending_delete'")
+_DELETED: sa.ColumnElement[str] = sa.literal_column("'deleted'")
+#: What was kept for a while is gone: the location, and with the last of them the image, as Glance's scrubber has it.
+_GONE = (
+    sa.update(image_locations)
+    .where(
+        image_locations.c.image_id == sa.bindparam("image"),
+        image_locations.c.status == _PENDING,
+        exactly(image_locations.c.value, sa.bindparam("url")),
+    )
+    .values(status=_DELETED)
+)
+_ALL_GONE = (
+    sa.update(images)
+    .where(
+        images.c.id == sa.bindparam("image"),
+        images.c.status == _PENDING,
+        ~sa.select(image_locations.c.id)
+        .where(image_locations.c.image_id == sa.bindparam("image"), image_locations.c.status == _PENDING)
+        .exists(),
+    )
+    .values(status=_DELETED)
+)
 _POSTPONE = (
     sa.update(gt_outbox)
     .where(gt_outbox.c.id == sa.bindparam("entry"))
@@ -42,8 +65,8 @@ _POSTPONE = (
 )
 
 
-def owe_locations(change: Change, image_id: str, urls: Collection[str] | None = None) -> None:
-    """An entry for each live location of the image, or only for those at `urls`."""
+def owe_locations(change: Change, image_id: str, urls: Collection[str] | None = None, keep: float | None = None) -> int:
+    """An entry for each live location of the image, or only for those at `urls`, due in `keep` seconds. How many."""
     rows = [
         {
             "kind": DELETE_OBJECT,
@@ -51,7 +74,7 @@ def owe_locations(change: Change, image_id: str, urls: Collection[str] | None = 
             "store": store_of(meta_data),
             "url": url,
             "attempts": 0,
-            "due_at": change.moment,
+            "due_at": change.moment + timedelta(seconds=keep or 0),
             "created_at": change.moment,
         }
         for url, meta_data in change.db.execute(_OWED, {"image_id": image_id})
@@ -59,6 +82,7 @@ def owe_locations(change: Change, image_id: str, urls: Collection[str] | None = 
     ]
     if rows:
         change.db.execute(_ADD, rows)
+    return len(rows)
 
 
 def store_of(meta_data: str | None) -> str:
@@ -88,6 +112,9 @@ def claim(db: sa.Connection, owner: str, lease: float, now: datetime, limit: int
 
 def finish(db: sa.Connection, entry: OutboxEntry) -> None:
     db.execute(_FINISH, {"entry": entry.id})
+    gone = {"image": entry.image_id, "url": entry.location.url}
+    if db.execute(_GONE, gone).rowcount:
+        db.execute(_ALL_GONE, gone)
 
 
 def postpone(db: sa.Connection, entry: OutboxEntry, until: datetime, error: str) -> None:

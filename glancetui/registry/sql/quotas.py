@@ -119,11 +119,16 @@ def check_import(change: Change, image_id: str, allowance: Allowance, *, staged:
         _check_uploading(change, owner, allowance)
 
 
+def check_quota(change: Change, image: Image, quota: int | None) -> None:
+    """The image has more copies than before. `quota` in bytes; None: none."""
+    if quota is not None:
+        _alone(change, image.owner)
+        _check_quota(bytes_stored(change.db, image.owner), quota)
+
+
 def check_stored(change: Change, image: Image, published: Published) -> None:
     """The image has one more copy."""
-    if published.quota is not None:
-        _alone(change, image.owner)
-        _check_quota(bytes_stored(change.db, image.owner), published.quota)
+    check_quota(change, image, published.quota)
     if image.owner is not None and published.allowance.size_total is not None:
         _alone(change, image.owner)
         _check_size(change, image.owner, published.allowance, besides=published.size)

@@ -36,6 +36,7 @@ from glancetui.registry.sql import (
     images,
     jobs,
     leases,
+    locations,
     members,
     notices,
     outbox,
@@ -109,10 +110,10 @@ class SqlRegistry(SqlMetadefs):
         return self._database.view(lambda db: self._counts.count(db, query))
 
     def change_image(self, seen: Seen, change: ImageChange, actor: Actor) -> Image:
-        return self._change(actor, lambda transaction: images.apply(transaction, seen, change))
+        return self._change(actor, lambda transaction: locations.apply(transaction, seen, change))
 
-    def delete_image(self, seen: Seen, actor: Actor) -> None:
-        self._change(actor, lambda change: images.delete(change, seen))
+    def delete_image(self, seen: Seen, actor: Actor, keep: float | None = None) -> None:
+        self._change(actor, lambda change: images.delete(change, seen, keep))
 
     def add_tag(self, image_id: str, tag: str, quota: int, actor: Actor) -> None:
         self._change(actor, lambda change: images.add_tag(change, image_id, tag, quota))
@@ -166,6 +167,9 @@ class SqlRegistry(SqlMetadefs):
 
     def knows_object(self, store: str, object_id: str, url: str) -> bool:
         return self._database.view(lambda db: uploads.knows_object(db, store, object_id, url))
+
+    def is_location(self, url: str) -> bool:
+        return self._database.read(lambda db: uploads.is_location(db, url))
 
     # -- staging and jobs ----------------------------------------------------------------------------------------------
 
@@ -233,6 +237,12 @@ class SqlRegistry(SqlMetadefs):
         return self._change(
             job.actor(), lambda change: jobs.add_copy(change, job, intent, published, facts, activate=activate)
         )
+
+    def add_location(self, job: Job, published: Published) -> Job:
+        return self._change(job.actor(), lambda change: jobs.add_location(change, job, published))
+
+    def record_hashes(self, job: Job, published: Published) -> None:
+        self._change(job.actor(), lambda change: jobs.record_hashes(change, job, published))
 
     def note_failed_store(self, job: Job, store: str) -> Job:
         return self._change(job.actor(), lambda change: jobs.note_failed_store(change, job, store))

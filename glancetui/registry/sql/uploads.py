@@ -18,8 +18,8 @@ from glancetui.registry.interface import Intent, Published, Seen
 from glancetui.registry.sql import quotas
 from glancetui.registry.sql.change import Change, State
 from glancetui.registry.sql.documents import decode_images, document, joined
-from glancetui.registry.sql.expressions import live, same_text, walk_index
-from glancetui.registry.sql.images import NO_BYTES, merge_properties
+from glancetui.registry.sql.expressions import exactly, live, same_text, walk_index
+from glancetui.registry.sql.images import NO_BYTES, insert_location, merge_properties
 from glancetui.registry.sql.tables import gt_images, gt_intents, gt_outbox, image_locations, images
 from glancetui.registry.values import UNLIMITED, Allowance
 
@@ -52,7 +52,6 @@ _EXPIRED = (
 )
 _OF_OWNER = sa.select(*_COLUMNS).where(gt_intents.c.owner == sa.bindparam("whose")).order_by(gt_intents.c.id)
 _OF_JOB = sa.select(*_COLUMNS).where(gt_intents.c.job_id == sa.bindparam("job")).order_by(gt_intents.c.id)
-_ADD_LOCATION = sa.insert(image_locations)
 _OF_OBJECT = (
     sa.select(gt_intents.c.id)
     .where(gt_intents.c.store == sa.bindparam("store"), gt_intents.c.object_id == sa.bindparam("object"))
@@ -61,7 +60,8 @@ _OF_OBJECT = (
 _LOCATION_OF_URL = (
     sa.select(image_locations.c.id)
     .where(
-        same_text(image_locations.c.value, sa.bindparam("url")),
+        same_text(image_locations.c.value, sa.bindparam("url")),  # finds it by the index
+        exactly(image_locations.c.value, sa.bindparam("url")),
         live(image_locations),
         image_locations.c.status != sa.literal_column("'deleted'"),
     )
@@ -160,18 +160,7 @@ def publish(change: Change, intent: Intent, published: Published) -> Image:
 
 def add_location(change: Change, intent: Intent, published: Published) -> None:
     """The object of the intent becomes a location of its image; the intent has done its duty."""
-    change.db.execute(
-        _ADD_LOCATION,
-        {
-            "image_id": intent.image_id,
-            "value": published.location.url,
-            "meta_data": msgspec.json.encode(published.location.metadata).decode(),
-            "status": published.location.status,
-            "created_at": change.now,
-            "updated_at": change.now,
-            "deleted": False,
-        },
-    )
+    insert_location(change, intent.image_id, published.location)
     _clear(change.db, intent)
 
 
@@ -255,6 +244,10 @@ def of_job(db: sa.Connection, job_id: str) -> Sequence[Intent]:
 def stuck(db: sa.Connection, limit: int) -> Sequence[Image]:
     rows = db.execute(_STUCK_IMAGES, {"most": limit})
     return decode_images(joined(rows.fetchall()))
+
+
+def is_location(db: sa.Connection, url: str) -> bool:
+    return db.execute(_LOCATION_OF_URL, {"url": url}).fetchone() is not None
 
 
 def knows_object(db: sa.Connection, store: str, object_id: str, url: str) -> bool:

@@ -94,7 +94,12 @@ async def patch_image(request: Request) -> Response:
     body: Any = await json_body(request, service.settings.server)
     operations = read_patch(body, dialect, service.images.schemas, service.settings.server.max_patch_operations)
     view, image_id = view_for(request, caller), request.path_params["image_id"]
-    image = await in_thread(request, service.images.patch, caller, image_id, operations, if_match(request, view))
+    # Slow: what lies at a location is looked at before it is added.
+    placing = any(operation.name == "locations" for operation in operations)
+    run = in_slow_thread if placing else in_thread
+    image = await run(request, service.images.patch, caller, image_id, operations, if_match(request, view))
+    if placing:
+        service.housekeeping.wake()  # the bytes of a removed one go now and not at the next round
     return json_answer(request, wire.image_json(image, view), tagged=True)
 
 

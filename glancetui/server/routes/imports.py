@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from glancetui.errors import NotFound
 from glancetui.images.importing.imports import Elsewhere
 from glancetui.server import wire
 from glancetui.server.body import byte_source
@@ -63,25 +62,6 @@ async def import_methods(request: Request) -> Response:
     return json_answer(request, wire.encode({"import-methods": described}))
 
 
-async def stores(request: Request) -> Response:
-    """GET /v2/info/stores"""
-    await no_body(request)
-    service = service_of(request)
-    settings = service.settings
-    if not settings.multi_store:
-        raise NotFound("This service has a single store, which has no name.")
-    shown = [
-        {
-            "id": store.id,
-            **({"description": store.description} if store.description else {}),
-            **({"default": "true"} if store.id == settings.default_store else {}),
-            **({} if service.catalogue[store.id].capabilities.writes else {"read-only": "true"}),
-        }
-        for store in settings.stores
-    ]
-    return json_answer(request, wire.encode({"stores": shown}))
-
-
 async def usage(request: Request) -> Response:
     """GET /v2/info/usage"""
     await no_body(request)
@@ -94,6 +74,5 @@ ROUTES = (
     Route("PUT", "/v2/images/{image_id}/stage", stage),
     Route("POST", "/v2/images/{image_id}/import", import_image),
     Route("GET", "/v2/info/import", import_methods),
-    Route("GET", "/v2/info/stores", stores),
     Route("GET", "/v2/info/usage", usage),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from rich.style import Style
 from rich.text import Text
@@ -27,6 +28,7 @@ from glancetui.tui.widgets.pane import Pane
 from glancetui.tui.widgets.sheet import Sheet
 
 LONGEST_PROJECT = 255
+LONGEST_URL = 255
 TABS = ("Overview", "Properties", "Locations", "Members", "Raw")
 
 
@@ -200,6 +202,9 @@ class ImageView(PropertyChanging, View):
         self.post_message(self.Changed())
 
     def act_add(self) -> None:
+        if TABS[self.tab] == "Locations":
+            self._ask_location(self.chosen()[0])
+            return
         if TABS[self.tab] != "Members":
             self.add_property(self.chosen()[0])
             return
@@ -208,6 +213,21 @@ class ImageView(PropertyChanging, View):
             return
         note = "The project's id. It must accept before the image is in its lists."
         self.app.push_screen(LineBox("Offer this image to", project, note=note), given(self._offer))
+
+    def _ask_location(self, image: RemoteImage) -> None:
+        note = "A URL that the endpoint may read. What lies there becomes the data of a queued image, or another copy."
+        box = LineBox("Where the data lies", address, note=note)
+        self.app.push_screen(box, given(partial(self._add_location, image)))
+
+    def _add_location(self, image: RemoteImage, url: str) -> None:
+        service = self.session.service
+        if service is not None:
+            self._change_copies(
+                image,
+                lambda: service.add_location(image, url),
+                "The location is added to {}",
+                "No location was added to {}",
+            )
 
     def _offer(self, project_id: str) -> None:
         if self.session.service is not None:
@@ -243,14 +263,65 @@ class ImageView(PropertyChanging, View):
         self.change_property()
 
     def act_delete(self) -> None:
-        """The image; in the tabs of members and properties, one of these."""
+        """The image; in the tabs of members, properties and locations, one of these."""
         if self.on_properties:
             self.remove_property()
-            return
-        if TABS[self.tab] != "Members" or not self.members:
+        elif TABS[self.tab] == "Locations":
+            self._pick_copy()
+        elif TABS[self.tab] == "Members" and self.members:
+            self._pick_member(self.members)
+        else:
             super().act_delete()
+
+    def _pick_copy(self) -> None:
+        image = self.image
+        if image is None or len(image.stores) < 2:
+            self.desk.say(
+                "Delete: a copy can go only where there is another. D in the overview deletes all.", "warning"
+            )
             return
-        choices = [Choice(member.member_id, f"{member.member_id}  {member.status}") for member in self.members]
+        choices = [Choice(store, store) for store in dict.fromkeys(image.stores)]
+        self.app.push_screen(Pick("Remove the copy in", choices), given(self._ask_remove_copy))
+
+    def _ask_remove_copy(self, store: str) -> None:
+        image = self.image
+        if image is None:
+            return
+        question = Question(
+            title=f"Remove one copy of {image.name or image.id}?",
+            sentence="Its bytes in that store are deleted. The image stays, in the other stores.",
+            facts=(("Store", store), ("Others", ", ".join(each for each in image.stores if each != store))),
+            yes="Remove",
+        )
+        self.ask_first(question, lambda: self._remove_copy(image, store))
+
+    def _remove_copy(self, image: RemoteImage, store: str) -> None:
+        service = self.session.service
+        if service is not None:
+            self._change_copies(
+                image,
+                lambda: service.remove_copy(image, store),
+                f"The copy of {{}} in {store} is removed",
+                f"The copy of {{}} in {store} was not removed",
+            )
+
+    @work(exclusive=False, group="acting", exit_on_error=False)
+    async def _change_copies(self, image: RemoteImage, call: Callable[[], None], done: str, failed: str) -> None:
+        service, name = self.session.service, image.name or image.id
+        if service is None:
+            return
+        try:
+            await self.session.pool.run(call)
+            fresh = await self.session.pool.run(service.image, image.id)
+        except GlancetuiError as error:
+            self.desk.say(f"{failed.replace('{}', name)}: {error}", "error", seconds=60)
+            return
+        self.desk.say(done.replace("{}", name))
+        if self.image is not None and self.image.id == fresh.id:
+            self.replaced(fresh)
+
+    def _pick_member(self, members: Sequence[RemoteMember]) -> None:
+        choices = [Choice(member.member_id, f"{member.member_id}  {member.status}") for member in members]
         self.app.push_screen(Pick("Withdraw this image from", choices), given(self._ask_withdraw))
 
     def _ask_withdraw(self, project_id: str) -> None:
@@ -324,6 +395,14 @@ class ImageView(PropertyChanging, View):
 
     def act_half_up(self) -> None:
         self._move(-(self._page // 2))
+
+
+def address(typed: str) -> str:
+    """A location's URL. Raises BadRequest."""
+    found = typed.strip()
+    if "://" not in found or len(found) > LONGEST_URL or any(character.isspace() for character in found):
+        raise BadRequest(f"A URL such as https://host/path, of at most {LONGEST_URL} characters, without blanks.")
+    return found
 
 
 def project(typed: str) -> str:

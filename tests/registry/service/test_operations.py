@@ -84,8 +84,8 @@ def test_only_what_may_be_done_twice_is_marked_as_repeatable() -> None:
     """Reads, and the writes in the second line, of which doing again what was done changes nothing."""
     assert {name for name, operation in OPERATIONS.items() if operation.repeatable} == {
         "image", "page", "count", "bytes_stored", "usage", "expired_intents", "intents_of", "stuck_images",
-        "knows_object", "members", "member", "events_after", "last_event", "check", "running_jobs", "job",
-        "live_job_of", "intents_of_job", "stranded_imports", "tasks", "task", "tasks_of_image", "notifications",
+        "knows_object", "members", "is_location", "member", "events_after", "last_event", "check", "running_jobs",
+        "job", "live_job_of", "intents_of_job", "stranded_imports", "tasks", "task", "tasks_of_image", "notifications",
         "metadef_namespace", "metadef_namespaces", "metadef_contents", "metadef_resource_types",
         "metadef_properties", "metadef_property", "metadef_objects", "metadef_object", "metadef_tags", "metadef_tag",
         "renew_intent", "abandon_upload", "finish_outbox", "acquire_lease", "release_lease", "renew_job",

@@ -64,6 +64,14 @@ _OPERATIONS_20 = {
         "minProperties": 1,
     },
 }
+# Nothing that could lie anywhere: what passes the filter would be asked for.
+_URL = {"anyOf": [{"enum": ["http://127.0.0.1/x", "http://[::1", "file:///etc/passwd", "rbd://a/b"]}, {"type": "null"}]}
+_SAID = {
+    "type": "object",
+    "properties": {"os_hash_algo": {"enum": ["sha256", "md5", 5]}, "os_hash_value": _VALUE},
+    "additionalProperties": _VALUE,
+}
+_LOCATION = {"type": "object", "properties": {"url": _URL, "validation_data": {"anyOf": [_SAID, _VALUE]}}}
 _TIME = {"anyOf": [{"type": "string"}, {"enum": ["gt:2020-01-01T00:00:00Z", "neq:2030-01-01", "lte:2026-02-30"]}]}
 _SORTS = {"anyOf": [{"type": "string"}, {"enum": ["name:asc", "size:desc,name", "created_at:asc,id:desc", "status"]}]}
 _QUERY: dict[str, Any] = {
@@ -137,6 +145,9 @@ def document() -> dict[str, Any]:
             "delete": member,
             "put": _operation(_IMAGE_ID, _MEMBER_ID, **{json: _object("status")}),
         },
+        "/v2/images/{image_id}/locations": {"get": image, "post": _operation(_IMAGE_ID, **{json: _LOCATION})},
+        "/v2/info/stores/detail": {"get": _operation()},
+        "/v2/stores/{member_id}/{image_id}": {"delete": member},
         "/v2/schemas/image": {"get": _operation()},
         "/v2/schemas/members": {"get": _operation()},
     }
