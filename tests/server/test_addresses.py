@@ -141,8 +141,8 @@ def shore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shore]:
         )
     folder = tmp_path_factory.mktemp("island")
     with running_server(
-        folder, auth="headers", config=CONFIG.format(folder=folder), listen=(f"unix:{folder}/api.sock",), environment=PROXIES,
-        inside=island.command(folder, ZONE, ADDRESSES),
+        folder, auth="headers", config=CONFIG.format(folder=folder), listen=(f"unix:{folder}/api.sock",),
+        environment=PROXIES, inside=island.command(folder, ZONE, ADDRESSES),
     ) as server:  # fmt: skip
         yield Shore(Api(server.endpoint), folder)
 
@@ -256,7 +256,9 @@ def test_locations_reach_none_that_is_forbidden(shore: Shore, record_property: C
         path = f"/v2/images/{image_id}/locations"
         answer = shore.api.call("POST", path, {"url": url, **hashed}, caller="service", headers=JSON)
         assert shore.outcome(image_id, answer) is not None, url
-        patched = shore.api.patch(image_id, {"op": "add", "path": "/locations/-", "value": {"url": url, "metadata": {}}})
+        patched = shore.api.patch(
+            image_id, {"op": "add", "path": "/locations/-", "value": {"url": url, "metadata": {}}}
+        )
         assert patched.status == 400, (url, patched)
     assert shore.reached() <= HARMLESS
     shown = shore.api.show(image_id)

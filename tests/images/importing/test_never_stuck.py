@@ -25,7 +25,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multi
 
 from glancetui.config.settings import ImportSettings
 from glancetui.errors import GlancetuiError, NotFound
+from glancetui.images.admission import Admission
 from glancetui.images.jobs import Running
+from glancetui.images.locations import Locations
 from glancetui.images.outbox import now
 from glancetui.images.patch import Operation
 from glancetui.images.recovery import Recovery
@@ -245,6 +247,21 @@ class Life(RuleBasedStateMachine):
     @rule(image=images, fate=fates)
     def delete(self, image: str, fate: Any) -> None:
         self.attempt(lambda: self.process.imports.delete(OWNER, image), fate)
+
+    @rule(image=images, store=st.sampled_from(["s0", "s1"]), fate=fates)
+    def remove_copy(self, image: str, store: str, fate: Any) -> None:
+        process = self.process
+        catalogue, settings = process.house.catalogue, process.settings
+        admission = Admission(catalogue, process.fetcher(), settings)
+        locations = Locations(
+            process.house.images,
+            self.mortal,
+            catalogue,
+            admission,
+            process.runner,
+            settings,  # type: ignore[arg-type]
+        )
+        self.attempt(lambda: locations.remove_copy(ADMIN, store, image), fate)
 
     @rule()
     def recover(self) -> None:

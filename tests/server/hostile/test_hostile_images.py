@@ -124,14 +124,16 @@ def running(service: str, folder: Path, images: tuple[Path, list[Hostile], dict[
         running_server(
             folder,
             auth="headers",
-            config=CONFIG.format(
-                cap=CAP, stores=two_stores(folder, web.port).removeprefix("[DEFAULT]\n"), plugins=plugins, output=output
-            ),
+            config=CONFIG.format(cap=CAP, stores=three_stores(folder, web.port), plugins=plugins, output=output),
             environment={"PATH": f"{logging_qemu(folder, tools)}:{os.environ['PATH']}"},
         ) as server,
         watched(bait) as watch,
     ):
         yield Yard(Place(Api(server.endpoint), web, server, folder), service, watch, bait, hostile, good, tools)
+
+
+def three_stores(folder: Path, port: int) -> str:
+    return two_stores(folder, port).removeprefix("[DEFAULT]\n").replace("slow:file", "slow:file, web:http")
 
 
 def logging_qemu(folder: Path, log: Path) -> Path:
@@ -209,8 +211,8 @@ def take_good(yard: Yard, image: Hostile, way: Way, outcome: Outcome) -> None:
         return
     good = yard.good["compressed" if image.container_format == "compressed" else image.disk_format]
     assert way(place, image_id, good).reason is None, image.name
-    shown = place.api.show(image_id)
-    assert (shown["status"], shown["size"] > 0, shown["stores"]) == ("active", True, "fast")
+    shown, expected = place.api.show(image_id), "web" if way is WAYS["location"] else "fast"
+    assert (shown["status"], shown["size"] > 0, shown["stores"]) == ("active", True, expected)
 
 
 def check_nothing_is_left(yard: Yard) -> None:
