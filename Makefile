@@ -1,5 +1,6 @@
-# make run | test | lint | conformance | bench | bench-databases | docs | lock | clean.  All set-up happens by itself: Python >= 3.11, make and a network suffice.
-.PHONY: run test lint conformance bench bench-databases docs lock clean tools
+# make run | test | test-long | lint | conformance | bench | bench-databases | bench-imports | docs | lock | clean.
+# All set-up happens by itself: Python >= 3.11, make and a network suffice.
+.PHONY: run test test-long lint types floors conformance bench bench-databases bench-imports docs lock clean tools
 SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -15,6 +16,12 @@ run: $(VENV)/run.done
 test: $(VENV)/dev.done
 	@sh tests/backends/install
 	$(BIN)/python -m pytest -n $${PYTEST_WORKERS:-auto} --dist loadgroup $(PYTEST_ARGS)
+
+# Every hostile image by every way in, and hours of lives that end anywhere, instead of a share of them.
+test-long: $(VENV)/dev.done
+	@sh tests/backends/install
+	GLANCETUI_LONG_TESTS=1 $(BIN)/python -m pytest -n $${PYTEST_WORKERS:-auto} --dist loadgroup --timeout 7200 \
+	  tests/server/hostile tests/images/importing/test_never_stuck.py $(PYTEST_ARGS)
 
 lint: $(VENV)/dev.done
 	$(BIN)/ruff format --check .
@@ -34,6 +41,10 @@ bench: $(VENV)/dev.done
 bench-databases: $(VENV)/dev.done
 	@sh tests/backends/install
 	$(BIN)/python -m benchmarks.databases $(BENCH_ARGS)
+
+bench-imports: $(VENV)/dev.done
+	@sh tests/backends/install
+	$(BIN)/python -m benchmarks.imports $(BENCH_ARGS)
 
 docs: $(VENV)/dev.done
 	$(BIN)/glancetui config docs > docs/configuration.md

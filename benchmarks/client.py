@@ -20,7 +20,7 @@ class Refused(Exception):
 
 def call(server: Server, method: str, path: str, body: object = None) -> dict:
     connection = http.client.HTTPConnection(server.host, server.port, timeout=300)
-    headers = {} if body is None else {"Content-Type": "application/json"}
+    headers = dict(server.headers) | ({} if body is None else {"Content-Type": "application/json"})
     connection.request(method, path, None if body is None else json.dumps(body), headers)
     answer = connection.getresponse()
     text = answer.read()
@@ -39,12 +39,15 @@ def delete(server: Server, image_id: str) -> None:
     call(server, "DELETE", f"/v2/images/{image_id}")
 
 
-def upload(server: Server, image_id: str, source: Path, copies: int = 1) -> None:
-    """The file, `copies` times over, as one body."""
+def upload(server: Server, image_id: str, source: Path, copies: int = 1, what: str = "file") -> None:
+    """The file, `copies` times over, as one body; `what`: file or stage."""
     size = source.stat().st_size
-    head = f"PUT /v2/images/{image_id}/file HTTP/1.1\r\nHost: {server.host}:{server.port}\r\nContent-Type: {OCTETS}\r\n"
+    head = (
+        f"PUT /v2/images/{image_id}/{what} HTTP/1.1\r\nHost: {server.host}:{server.port}\r\nContent-Type: {OCTETS}\r\n"
+    )
     with connected(server) as wire, source.open("rb") as data:
-        wire.sendall(f"{head}Content-Length: {size * copies}\r\n\r\n".encode())
+        more = "".join(f"{name}: {value}\r\n" for name, value in server.headers.items())
+        wire.sendall(f"{head}{more}Content-Length: {size * copies}\r\n\r\n".encode())
         for _ in range(copies):
             wire.sendfile(data, 0, size)
         answer = http.client.HTTPResponse(wire, method="PUT")

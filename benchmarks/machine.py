@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -60,6 +60,11 @@ def resident_bytes(root: int) -> int:
     return sum(rss_of(pid) for pid, _ in tree(root))
 
 
+def anonymous_bytes(root: int) -> int:
+    """Of the tree: what `anonymous_of` tells of each."""
+    return sum(anonymous_of(pid) for pid, _ in tree(root))
+
+
 def rss_of(pid: int) -> int:
     return _status_of(pid, "VmRSS:")
 
@@ -98,19 +103,19 @@ class Meter:
 
 
 class Peak:
-    """The largest resident memory seen while a `watching` block runs."""
+    """The largest memory seen while a `watching` block runs."""
 
     def __init__(self) -> None:
         self.bytes = 0
 
 
 @contextmanager
-def watching(root: int, interval: float = 0.1) -> Iterator[Peak]:
+def watching(root: int, interval: float = 0.1, of: Callable[[int], int] = resident_bytes) -> Iterator[Peak]:
     peak, stop = Peak(), threading.Event()
 
     def watch() -> None:
         while not stop.wait(interval):
-            peak.bytes = max(peak.bytes, resident_bytes(root))
+            peak.bytes = max(peak.bytes, of(root))
 
     thread = threading.Thread(target=watch)
     thread.start()

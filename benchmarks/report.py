@@ -21,6 +21,7 @@ UNITS = {
     "cpu_s_GiB": "CPU s a GiB",
     "cpu_seconds": "CPU s",
     "seconds": "seconds",
+    "grown_MiB": "growth of the processes' own memory, MiB",
     "painted_seconds": "seconds to the first painted screen",
     "image_seconds": "seconds to the first image on it",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +19,7 @@ class Server(NamedTuple):
     host: str
     port: int
     pid: int  # the root of its process tree
+    headers: Mapping[str, str] = {}  # who asks, where a service wants to know
 
     @property
     def url(self) -> str:

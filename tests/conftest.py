@@ -54,10 +54,16 @@ def takes(item: pytest.Item) -> float:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Figures that tests recorded, so that a run shows how much it compared."""
+    """Figures that tests recorded, so that a run shows how much it compared. Numbers of one name are added up."""
     passed = terminalreporter.getreports("passed")
+    sums: Counter[str] = Counter()
     for name, value in (each for report in passed if report.when == "call" for each in report.user_properties):
-        terminalreporter.write_line(f"{name}: {value}")
+        if isinstance(value, int):
+            sums[name] += value
+        else:
+            terminalreporter.write_line(f"{name}: {value}")
+    for name, total in sorted(sums.items()):
+        terminalreporter.write_line(f"{name}: {total}")
     tell_databases(terminalreporter)
     tell_skipped(terminalreporter)
 

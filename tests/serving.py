@@ -63,6 +63,7 @@ class Options(TypedDict, total=False):
     arguments: Sequence[str]
     environment: Mapping[str, str] | None
     data_dir: Path | None
+    inside: Sequence[str]  # a command that becomes the service
 
 
 @contextmanager
@@ -130,9 +131,20 @@ def start_server(
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     data_dir: Path | None = None,
+    inside: Sequence[str] = (),
 ) -> Server:
     data_dir = data_dir or tmp_path / "data"
-    command = [sys.executable, "-m", "glancetui", "serve", "--data-dir", str(data_dir), "--workers", str(workers)]
+    command = [
+        *inside,
+        sys.executable,
+        "-m",
+        "glancetui",
+        "serve",
+        "--data-dir",
+        str(data_dir),
+        "--workers",
+        str(workers),
+    ]
     for address in listen:
         command += ["--listen", address]
     if auth is not None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import socket
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,11 +33,30 @@ class Answer(msgspec.Struct, frozen=True):
         return json.loads(self.raw)
 
 
+class LocalConnection(http.client.HTTPConnection):
+    """Over a unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=30)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
 class Api:
-    """Each call opens a connection of its own, so that a refused body cannot hurt the next call."""
+    """Each call opens a connection of its own, so that a refused body cannot hurt the next call. `endpoint`:
+    http://HOST:PORT, or unix:PATH."""
 
     def __init__(self, endpoint: str) -> None:
-        self._address = urlsplit(endpoint).netloc
+        self._endpoint = endpoint
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._endpoint.startswith("unix:"):
+            return LocalConnection(self._endpoint.removeprefix("unix:"))
+        return http.client.HTTPConnection(urlsplit(self._endpoint).netloc, timeout=30)
 
     def call(
         self, method: str, path: str, body: Any = None, *, caller: str = "owner", headers: dict[str, str] | None = None
@@ -44,9 +66,25 @@ class Api:
         payload = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         if payload is not None and not any(name.lower() == "content-type" for name in sent):
             sent["Content-Type"] = "application/json"
-        connection = http.client.HTTPConnection(self._address, timeout=30)
+        return self._exchange(method, path, payload, sent)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterator[bytes],
+        headers: dict[str, str],
+        caller: str = "owner",
+    ) -> Answer:
+        """Data as they are; an iterator's as chunks. An answer may come before they are all sent."""
+        identity = {"X-Identity-Status": "Confirmed", "X-User-Id": "u-" + caller, **CALLERS[caller]}
+        return self._exchange(method, path, body, identity | headers)
+
+    def _exchange(self, method: str, path: str, payload: Any, headers: dict[str, str]) -> Answer:
+        connection = self._connection()
         try:
-            connection.request(method, path, payload, sent)
+            with contextlib.suppress(ConnectionError):  # a refused body is not read to its end
+                connection.request(method, path, payload, headers)
             answer = connection.getresponse()
             return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
         finally:

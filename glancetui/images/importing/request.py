@@ -68,7 +68,9 @@ def asked_stores(body: Mapping[str, object], header_store: str | None) -> tuple[
 
 
 def remote_of(method: Mapping[str, object]) -> dict[str, str]:
-    interface = method.get("glance_service_interface") or "public"  # clients send null for what they leave open
+    interface = method.get("glance_service_interface")
+    if interface is None or interface == "":  # clients send null for what they leave open
+        interface = "public"
     if not isinstance(interface, str):
         raise BadRequest("glance_service_interface must be a text: public, internal or admin.")
     image_id = text(method, "glance_image_id")

@@ -281,12 +281,15 @@ class ImportWork:
     def _raw_material(self, running: Running, image: Image) -> Material:
         """As it comes: staged here, on a web server, at another Glance."""
         spec = running.job.spec
+        # The formats may be changed while the image is importing; it becomes active with those it was inspected as.
+        inspected_as = Facts(disk_format=image.disk_format, container_format=image.container_format)
         if spec.method == "glance-direct":
             self._check_staged(running.job)
             return Material(
                 open=lambda: self.staged(image.id),
                 disk_format=image.disk_format,
                 container_format=image.container_format,
+                facts=inspected_as,
             )
         if spec.method == "glance-download":
             remote = RemoteGlance(spec, running.secret, self._settings)
@@ -301,6 +304,7 @@ class ImportWork:
             open=lambda: self._fetcher.open(spec.uri or ""),
             disk_format=image.disk_format,
             container_format=image.container_format,
+            facts=inspected_as,
         )
 
     @contextmanager

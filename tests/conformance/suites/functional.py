@@ -9,7 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.conformance.suites.outcome import REASON_LENGTH, Outcome
+from tests.conformance.suites.outcome import REASON_LENGTH, Outcome, tried_twice
 from tests.conformance.suites.stage import OURS
 
 SECONDS = 3600
@@ -30,8 +30,13 @@ MODULES = (
 
 
 def run(who: str, venv: Path, folder: Path, match: str = "") -> list[Outcome]:
+    """What was asked and printed stays below `folder`."""
+    return tried_twice(lambda name, match: run_once(who, venv, folder / name, match), match)
+
+
+def run_once(who: str, venv: Path, folder: Path, match: str) -> list[Outcome]:
     """Each of `AT_ONCE` processes takes every `AT_ONCE`th test."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         shares = pool.map(lambda share: run_share(who, venv, folder, match, share), range(AT_ONCE))
         return [outcome for outcomes in shares for outcome in outcomes]

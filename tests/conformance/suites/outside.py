@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.backends.keystone import SECRET, Keystone
-from tests.conformance.suites.outcome import Outcome, read_stestr
+from tests.conformance.suites.outcome import Outcome, read_stestr, tried_twice
 from tests.conformance.suites.stage import Stage
 
 SECONDS = 1800
@@ -71,8 +71,12 @@ class Suite:
 
 
 def run(suite: Suite, stage: Stage, venv: Path, folder: Path, match: str = "") -> list[Outcome]:
-    """All its tests, two at a time. What stestr printed stays in `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """All its tests, two at a time. What stestr printed stays below `folder`."""
+    return tried_twice(lambda name, match: run_once(suite, stage, venv, folder / name, match), match or suite.chosen)
+
+
+def run_once(suite: Suite, stage: Stage, venv: Path, folder: Path, match: str) -> list[Outcome]:
+    folder.mkdir(parents=True)
     site = next((venv / "lib").glob("python3*/site-packages"))
     stestr = [str(venv / "bin/stestr"), "--test-path", str(site / suite.tests), "--top-dir", str(site)]
     stestr += ["--group_regex", r"([^\.]*\.)*"]
@@ -80,7 +84,7 @@ def run(suite: Suite, stage: Stage, venv: Path, folder: Path, match: str = "") -
         os.environ | dict(suite.prepare(stage, folder, venv)) | {"PATH": f"{venv / 'bin'}:{os.environ['PATH']}"}
     )
     subprocess.run([*stestr, "init"], cwd=folder, env=environment, check=False, capture_output=True)
-    command = [*stestr, "run", "--concurrency", "2", match or suite.chosen]
+    command = [*stestr, "run", "--concurrency", "2", match]
     printed = folder / "run.txt"
     with printed.open("wb") as output:
         subprocess.run(

@@ -8,6 +8,7 @@ import io
 import lzma
 import shutil
 import subprocess
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +16,12 @@ from pathlib import Path
 import pytest
 
 from glancetui.config.settings import ImportSettings
-from glancetui.errors import LimitExceeded
+from glancetui.errors import JobFailed, LimitExceeded
 from glancetui.images.importing import decompress
 from tests.backends.web import web_server
 from tests.images.data_path import ADMIN, OWNER, noise
 from tests.images.importing.yard import Yard, loopback_allowed, yard
+from tests.server.hostile.corpus import huge_dictionary, many_members
 
 PLAIN = noise(1_000_000)
 needs_qemu = pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img is not installed")
@@ -36,9 +38,9 @@ def qcow2(tmp_path: Path, data: bytes) -> bytes:
     return image.read_bytes()
 
 
-def zipped(*members: tuple[str, bytes]) -> bytes:
+def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(file, "w", method) as archive:
         for name, data in members:
             archive.writestr(name, data)
     return file.getvalue()
@@ -84,8 +86,24 @@ def test_what_is_not_compressed_passes_by(tmp_path: Path) -> None:
         (bz2.compress(bytes(30_000_000)), "over-limit"),
         (lzma.compress(bytes(30_000_000)), "over-limit"),
         (zipped(("bomb", bytes(30_000_000))), "over-limit"),
+        (zipped(("a", PLAIN), method=zipfile.ZIP_LZMA), "bad-archive"),
+        (lzma.compress(PLAIN) + b"rest", "bad-archive"),
     ],
-    ids=["plain", "empty", "cut", "damaged", "two members", "no member", "cut zip", "gzip", "bzip2", "xz", "zip"],
+    ids=[
+        "plain",
+        "empty",
+        "cut",
+        "damaged",
+        "two members",
+        "no member",
+        "cut zip",
+        "gzip",
+        "bzip2",
+        "xz",
+        "zip",
+        "zip by LZMA",
+        "xz and a rest",
+    ],
 )
 def test_broken_archives_and_bombs_are_refused_and_leave_nothing(tmp_path: Path, data: bytes, code: str) -> None:
     settings = ImportSettings(plugins=("image_decompression",))
@@ -117,6 +135,31 @@ def test_output_is_bounded_whatever_the_reader_asks_for() -> None:
     assert source.read_into(piece) == 500
     with pytest.raises(LimitExceeded):
         source.read_into(piece)
+
+
+def test_an_xz_file_of_several_streams_and_padding_is_read_whole() -> None:
+    packed = lzma.compress(PLAIN) + bytes(8) + lzma.compress(b"tail") + bytes(4)
+    source = decompress.decompressed(io.BytesIO(packed), len(PLAIN) + 4)  # type: ignore[arg-type]
+    piece, data = memoryview(bytearray(70_000)), b""
+    while count := source.read_into(piece):
+        data += piece[:count]
+    assert data == PLAIN + b"tail"
+
+
+@pytest.mark.parametrize(
+    ("packed", "why"),
+    [(huge_dictionary(), "256 MiB"), (many_members(100), "too large for one file")],
+    ids=["xz", "zip"],
+)
+def test_an_archive_does_not_say_how_much_memory_is_taken(packed: bytes, why: str) -> None:
+    """Four GiB for the dictionary of an xz file, all of the directory of a zip file."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(JobFailed, match=why):
+            decompress.decompressed(io.BytesIO(packed), 1000).read_into(memoryview(bytearray(1000)))  # type: ignore[arg-type]
+        assert tracemalloc.get_traced_memory()[1] < 3 * decompress.ZIP_READ_MOST
+    finally:
+        tracemalloc.stop()
 
 
 # -- conversion ------------------------------------------------------------------------------------------------------
