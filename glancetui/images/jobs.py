@@ -146,13 +146,16 @@ class JobRunner:
         self._woken.set()
 
     def take_up(self, job: Job, secret: str | None = None) -> Job:
-        """Begins a new job that is under this worker's name, though it be one more than there are slots; others wait
-        until a worker has room."""
+        """A new job: one that was begun under this worker's name runs now, others wait until a worker has room."""
         if job.owner == self.owner:
-            self._start(Running(job, secret))
+            self.run_now(job, secret)
         else:
             self.wake()
         return job
+
+    def run_now(self, job: Job, secret: str | None = None) -> None:
+        """A job that is under this worker's name. It may be one more than there are slots."""
+        self._start(Running(job, secret))
 
     def close_claims(self) -> None:
         """No job is begun any more; those that run get their time."""
