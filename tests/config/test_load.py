@@ -187,8 +187,8 @@ def test_former_names_count_and_are_reported(read: Load, tmp_path: Path) -> None
 def test_option_without_effect_is_noted_with_its_reason(read: Load, tmp_path: Path) -> None:
     assert read("[DEFAULT]\ndaemon = true\n").notes == (
         (
-            f"{tmp_path}/a.conf:2: [DEFAULT] daemon has no effect here, because this version deletes data at once, "
-            "through an outbox that survives crashes."
+            f"{tmp_path}/a.conf:2: [DEFAULT] daemon has no effect here, because there is no separate scrubber: the "
+            "service itself removes data when its time has come."
         ),
     )
 
