@@ -67,18 +67,6 @@ def test_locations_show_to_the_owner_and_not_to_everybody(stores: Api) -> None:
     assert listed == others
 
 
-def test_locations_cannot_be_changed_by_patch(stores: Api) -> None:
-    image_id = stores.make(colour="red")
-    place = {"url": "http://127.0.0.1:1/x", "metadata": {}}
-    changes = (add("/locations/-", place), put("/locations", [place]), put("/locations", []), drop("/locations/0"))
-    for operation in changes:
-        for caller in ("owner", "admin"):
-            assert stores.patch(image_id, operation, caller=caller).status == 403
-    assert stores.patch(image_id, add("/locations/-", place), caller="other").status == 404
-    assert stores.patch(image_id, add("/locations/-", {"url": 5, "metadata": {}})).status == 400
-    assert stores.show(image_id)["locations"] == []
-
-
 def test_operators_schema_is_published_and_enforced(stores: Api) -> None:
     schema = stores.call("GET", "/v2/schemas/image").json
     assert schema["required"] == ["colour"]
