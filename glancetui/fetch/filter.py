@@ -87,26 +87,28 @@ class Filter:
                 self._check_address(target.host, address)
         return msgspec.structs.replace(target, addresses=addresses)
 
+    # Clients recognise a refused address by the words "pass filtering".
+
     def _check_address(self, host: str, address: str) -> None:
         reason = why_refused(address)
         if reason is not None:
             raise BadRequest(
-                f"The host {host} lies at an address that must not be read: {reason}. Choose a public one, or ask the "
-                "operator to allow the host ([import_filtering_opts] allowed_hosts)."
+                f"The host {host} does not pass filtering: it lies at an address that must not be read, {reason}. Choose "
+                "a public one, or ask the operator to allow the host ([import_filtering_opts] allowed_hosts)."
             )
 
     def _check_scheme(self, scheme: str) -> None:
         settings = self._settings
         if scheme not in PORTS or refused(scheme, settings.allowed_schemes, settings.disallowed_schemes):
-            raise BadRequest(f"URLs with the scheme {scheme[:20]!r} may not be read here. Use http or https.")
+            raise BadRequest(f"URLs with the scheme {scheme[:20]!r} do not pass filtering. Use http or https.")
 
     def _check_host(self, host: str) -> None:
         if refused(host, self._allowed_hosts, self._disallowed_hosts):
-            raise BadRequest(f"The host {host} may not be read here ([import_filtering_opts]). Ask the operator.")
+            raise BadRequest(f"The host {host} does not pass filtering ([import_filtering_opts]). Ask the operator.")
 
     def _check_port(self, port: int) -> None:
         if refused(port, self._settings.allowed_ports, self._settings.disallowed_ports):
-            raise BadRequest(f"Port {port} may not be read here ([import_filtering_opts]). Ask the operator.")
+            raise BadRequest(f"Port {port} does not pass filtering ([import_filtering_opts]). Ask the operator.")
 
 
 def refused(value: object, allowed: Sequence[object] | frozenset[str], disallowed: object) -> bool:
