@@ -93,8 +93,8 @@ class Filter:
         reason = why_refused(address)
         if reason is not None:
             raise BadRequest(
-                f"The host {host} does not pass filtering: it lies at an address that must not be read, {reason}. Choose "
-                "a public one, or ask the operator to allow the host ([import_filtering_opts] allowed_hosts)."
+                f"The host {host} does not pass filtering: it lies at an address that must not be read, {reason}. "
+                "Choose a public one, or ask the operator to allow the host ([import_filtering_opts] allowed_hosts)."
             )
 
     def _check_scheme(self, scheme: str) -> None:
