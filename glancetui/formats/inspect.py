@@ -47,8 +47,12 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
 class Inspector:
     """One upload's content. Feed it all bytes in order, then finish. Used by one thread."""
 
-    def __init__(self, disk_format: str | None, container_format: str | None, rules: Rules) -> None:
-        self._judge = Judge(disk_format or "", rules) if container_format == INSPECTED_CONTAINER else None
+    def __init__(
+        self, disk_format: str | None, container_format: str | None, rules: Rules, *, plain_fits: bool = False
+    ) -> None:
+        """`plain_fits`: data without any format's structure may be called by the name of any."""
+        inspected = container_format == INSPECTED_CONTAINER
+        self._judge = Judge(disk_format or "", rules, plain_fits=plain_fits) if inspected else None
         self._head = bytearray()
         self._tail = b""
         self._size = 0
@@ -100,8 +104,9 @@ class Inspector:
 class Judge:
     """What findings mean for an image that claims to be of `disk_format`."""
 
-    def __init__(self, disk_format: str, rules: Rules) -> None:
+    def __init__(self, disk_format: str, rules: Rules, *, plain_fits: bool = False) -> None:
         self._claimed = disk_format
+        self._plain_fits = plain_fits
         self._must_match = rules.require_image_format_match
         self._vmdk_types = frozenset(name.lower() for name in rules.vmdk_allowed_types)
         self._tolerated = frozenset(rules.gpt_safety_checks_nonfatal)
@@ -171,5 +176,5 @@ class Judge:
 
     def _fits(self, content: str) -> bool:
         """`raw` promises nothing, and formats that nobody recognises look raw."""
-        unrecognisable = self._claimed not in RECOGNISED and content == "raw"
+        unrecognisable = content == "raw" and (self._plain_fits or self._claimed not in RECOGNISED)
         return self._claimed in {content, "raw"} or unrecognisable

@@ -466,6 +466,17 @@ def test_where_no_match_is_required_a_mismatch_tells_no_size(qemu_image: QEMU) -
     assert inspect(b"whatever", "qcow2", LENIENT) == Inspection(format="raw", virtual_size=None)
 
 
+def test_plain_data_may_be_let_through_under_any_name_and_nothing_else_with_it() -> None:
+    plain = Inspector("qcow2", "bare", RULES, plain_fits=True)
+    plain.feed(b"whatever")
+    assert plain.finish() == Inspection(format="raw", virtual_size=None)
+    for claim, content in (("vmdk", qcow2_header()), ("raw", qcow2_header(backing=512))):
+        other = Inspector(claim, "bare", RULES, plain_fits=True)
+        other.feed(content)
+        with pytest.raises(UnsupportedMedia):
+            other.finish()
+
+
 def test_nothing_is_raw_and_nothing_else() -> None:
     assert inspect(b"", "raw") == Inspection(format="raw", virtual_size=None)
     for claim in set(FORMATS) - {"raw", "ploop"}:

@@ -81,7 +81,8 @@ class Adding:
         """All of it, hashed and inspected."""
         size = self._catalogue.driver_of(location).stat(location).size
         running.meter.begin("hashing", size)
-        inspector = Inspector(image.disk_format, image.container_format, self._settings.images)
+        # Glance's clients give plain data any format's name here, and what is plain can harm nobody.
+        inspector = Inspector(image.disk_format, image.container_format, self._settings.images, plain_fits=True)
         digests = Digests(("md5", algorithm))
         watch = Watch(self._registry, running)
         limits = Limits(exact=size, most=size) if running.job.copies else self._ingest.limits(image, size)
