@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.backends.peer import PeerUnavailable, suites_venv
 from tests.conformance.suites import functional, outside
-from tests.conformance.suites.outcome import Outcome, counts, table, worse
+from tests.conformance.suites.outcome import Outcome, counts, failed, table, worse
 from tests.conformance.suites.stage import OURS, THEIRS, stage
 
 OWN = "glance-functional"
@@ -49,7 +49,7 @@ def missed(results: dict[tuple[str, str], list[Outcome]], suite: str) -> list[Ou
     ours = results[suite, OURS]
     theirs = results.get((suite, THEIRS))
     if theirs is None:
-        return [outcome for outcome in ours if outcome.end == "failed"]
+        return failed(ours)
     return worse(ours, theirs)
 
 
