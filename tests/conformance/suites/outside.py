@@ -113,6 +113,7 @@ def prepare_clouds(stage: Stage, folder: Path, venv: Path) -> Mapping[str, str]:
         "devstack-system-admin": cloud(stage.keystone, "admin", system=True),
     }
     publish_an_image(stage, folder, venv)
+    (folder / "CONTRIBUTING.rst").write_text("Data for images: openstacksdk's tests upload the file of this name.\n")
     (folder / "clouds.yaml").write_text("clouds:\n" + "".join(f"  {name}:\n{text}" for name, text in clouds.items()))
     return {
         "OS_CLIENT_CONFIG_FILE": str(folder / "clouds.yaml"),
