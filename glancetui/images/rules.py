@@ -114,6 +114,8 @@ class Images:
         """
         self._policy.enforce("get_images", caller, _project_target(caller))
         query = msgspec.structs.replace(query, viewer=viewer_of(caller), marker=None)
+        if self._asks_for_hidden(caller, query):
+            return Count(number=0, exact=True)
         if not self._policy.changed_by_operator("get_image"):
             shown = self._policy.allows("get_image", caller, ImageTarget(_PROBE, None))
             return self._registry.count(query) if shown else Count(number=0, exact=True)

@@ -123,6 +123,8 @@ def test_what_may_not_be_read_is_as_if_it_were_not_there_and_outlives_changes_of
         listed = place.api.call("GET", f"/v2/images?{path}&id={image_id}").json["images"]
         assert len(listed) == found
         assert all("secret_a" not in each for each in listed)
+        counted = place.api.call("GET", f"/ops/v1/images/count?{path}&id={image_id}").json
+        assert counted["count"] == found, "a count tells no more than the list"
     for operation in ({"op": "remove", "path": "/secret_a"}, {"op": "replace", "path": "/secret_a", "value": "z"}):
         assert place.patch(image_id, operation).status == 409
     assert place.patch(image_id, {"op": "add", "path": "/secret_a", "value": "z"}).status == 403
