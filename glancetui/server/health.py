@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from glancetui.config.settings import HealthSettings
 from glancetui.errors import Forbidden, GlancetuiError
 from glancetui.server.bridge import Pools, in_thread
 from glancetui.server.errors import MethodNotAllowed, told
-from glancetui.server.peers import is_local_socket
+from glancetui.server.peers import is_among, is_local_socket
 from glancetui.server.routing import service_of
 
 READING = ("GET", "HEAD")
@@ -103,7 +103,7 @@ def check_asker(request: Request, health: HealthSettings) -> None:
     if not health.networks or is_local_socket(request.scope):
         return
     host = request.client.host if request.client else ""
-    if not any(ip_address(host) in ip_network(each, strict=False) for each in health.networks):
+    if not is_among(host, [ip_network(each, strict=False) for each in health.networks]):
         raise Forbidden("Your address may not ask this. The operator lists those that may.")
 
 

@@ -13,9 +13,7 @@ from glancetui.errors import ConfigError, Unauthenticated
 from glancetui.model import Caller
 from glancetui.server.auth.base import Admission, IsAdmin
 from glancetui.server.auth.catalog import Catalog
-from glancetui.server.peers import is_local_socket
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from glancetui.server.peers import Network, is_among, is_local_socket
 
 
 class HeaderAuthentication:
@@ -41,14 +39,7 @@ class HeaderAuthentication:
         if is_local_socket(scope):
             return True
         client = scope.get("client")
-        if client is None:
-            return False
-        try:
-            address = ipaddress.ip_address(client[0].partition("%")[0])
-        except ValueError:
-            return False
-        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-        return any((mapped or address) in network for network in self._peers)
+        return client is not None and is_among(client[0], self._peers)
 
 
 def networks(peers: Sequence[str]) -> tuple[Network, ...]:
