@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+from textual.message import Message
+
 from glancetui.errors import Forbidden, NotFound
 from tests.tui.definitions import DictDefinitions
 from tests.tui.fakes import ListService, Screen, document, screen
@@ -174,6 +177,25 @@ async def test_a_mark_is_dropped_and_kept_while_another_image_is_looked_at() -> 
         await at.until(lambda: at.app.screen is at.desk)
         assert not at.desk.image.given
         assert given(at)["site_cores"] == "2"
+
+
+async def test_a_look_that_finds_nothing_new_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a description that was scrolled would jump back each second."""
+    async with screen(ListService(6)) as at:
+        await tabbed(at, site_cores="2")
+        sheet, posted = at.desk.image.sheet, []
+        await on(at, "site_cores")
+        post = sheet.post_message
+
+        def noted(message: Message) -> bool:
+            posted.append(message)
+            return post(message)
+
+        monkeypatch.setattr(sheet, "post_message", noted)
+        at.desk.image.draw_properties()
+        assert not [each for each in posted if isinstance(each, sheet.Moved)]
+        sheet.move(1)
+        assert [each for each in posted if isinstance(each, sheet.Moved)]
 
 
 async def test_quitting_asks_while_a_change_is_not_sent() -> None:

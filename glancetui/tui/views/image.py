@@ -72,6 +72,7 @@ class ImageView(PropertyChanging, View):
         self.read_at = self.session.clock()
         self._draw()
         self.pane.scroll_home(animate=False)
+        self.meaning.scroll_home(animate=False)
         self.sheet.move_to("")
         if self.on_properties:
             self.describe()

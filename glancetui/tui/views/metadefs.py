@@ -196,15 +196,11 @@ class MetadefsView(Carrying, Defining, View):
         if not self.is_mounted:
             return
         self._drawn_at = self.session.clock()
-        self.outline.put(shelf.rows(self.documents.values(), self.opened, self.sought), self._open_now())
+        rows = shelf.rows(self.documents.values(), self.opened, self.sought)
+        # While something is sought, what it lies in stands open.
+        opened = {parent for node in rows if (parent := node.parent)} if self.sought else self.opened
+        self.outline.put(rows, opened)
         self._tell()
-
-    def _open_now(self) -> set[NodeId]:
-        """While something is sought, what it lies in stands open."""
-        return self.opened if not self.sought else {parent for node in self._found() if (parent := node.parent)}
-
-    def _found(self) -> Sequence[Node]:
-        return shelf.rows(self.documents.values(), (), self.sought)
 
     def _tell(self) -> None:
         """The detail, or in the place of all why there is nothing."""

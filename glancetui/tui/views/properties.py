@@ -94,6 +94,7 @@ class PropertyChanging(ImageEditing):
         if image is not None and self.sheet.is_mounted:
             self.sheet.put(described.lines(image.properties, self.given, self._book))
             self.explain()
+            self.post_message(self.Changed())
 
     def explain(self) -> None:
         """What the property under the cursor means."""

@@ -18,6 +18,8 @@ LEAST_KEY = 16  # cells
 class Sheet(Rows[Line]):
     """The cursor is never on a heading."""
 
+    _longest = 0  # cells, of all keys
+
     @property
     def current(self) -> Entry | None:
         row = self.rows[self.cursor] if self.cursor < len(self.rows) else None
@@ -26,9 +28,11 @@ class Sheet(Rows[Line]):
     def put(self, rows: Sequence[Line]) -> None:
         before = self.current
         self.rows = rows
+        self._longest = max((cells(clean(row.key)) for row in rows if isinstance(row, Entry)), default=0)
         self.virtual_size = Size(self.size.width, len(rows))
         self.move_to(before.was if before is not None else "")
-        self.post_message(self.Moved())
+        if (self.current and self.current.was) != (before and before.was):
+            self.post_message(self.Moved())
 
     def is_place(self, number: int) -> bool:
         return super().is_place(number) and isinstance(self.rows[number], Entry)
@@ -84,5 +88,4 @@ class Sheet(Rows[Line]):
         return Text("!" if kinds else " ", palette.warn + Style(bold=True), end="")
 
     def _key_room(self, width: int) -> int:
-        longest = max((cells(clean(row.key)) for row in self.rows if isinstance(row, Entry)), default=0)
-        return min(max(LEAST_KEY, longest + 2), max(LEAST_KEY, width // 2))
+        return min(max(LEAST_KEY, self._longest + 2), max(LEAST_KEY, width // 2))
