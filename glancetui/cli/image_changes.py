@@ -10,6 +10,7 @@ from glancetui.cli.image_columns import print_image
 from glancetui.cli.image_data import attribute_arguments, attributes_of
 from glancetui.cli.targets import for_each, named, project_id_of
 from glancetui.cli.verbs import UsageError
+from glancetui.client.edit import pointer
 from glancetui.client.values import BASE_ATTRIBUTES, RemoteImage
 from glancetui.errors import Conflict, NotFound
 
@@ -54,11 +55,6 @@ def operations_for(image: RemoteImage, wanted: Mapping[str, object]) -> list[Ope
             known = key in BASE_ATTRIBUTES or key in image.properties
             operations.append({"op": "replace" if known else "add", "path": pointer(key), "value": value})
     return operations
-
-
-def pointer(key: str) -> str:
-    """A key as a JSON pointer."""
-    return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
 def unset_arguments(parser: argparse.ArgumentParser) -> None:

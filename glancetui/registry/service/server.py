@@ -64,11 +64,12 @@ class Service:
         self.operations = operations
         self.secret = secret
         self.interface = interface_of(operations)
+        self.fingerprint = fingerprint(self.interface)
         self.hello = frames.encode(
             Hello(
                 release=__version__,
                 name=secrets.token_hex(16),
-                fingerprint=fingerprint(self.interface),
+                fingerprint=self.fingerprint,
                 interface=self.interface,
             )
         )
@@ -257,9 +258,9 @@ class Connection:
         if content is None:
             raise BrokenFrame("a greeting that was cut off")
         theirs = frames.decode_hello(content)
-        ours = self._service.interface
+        ours = self._service
         self._stream.send(self._service.hello)  # also to one that does not fit, so that it can say why
-        if theirs.fingerprint != fingerprint(ours) and (reason := incompatible(ours, theirs.interface)):
+        if theirs.fingerprint != ours.fingerprint and (reason := incompatible(ours.interface, theirs.interface)):
             raise Refused(f"its release {theirs.release} does not fit this registry: {reason}")
         self.admitted = True
         return theirs.name

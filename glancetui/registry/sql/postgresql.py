@@ -219,7 +219,7 @@ class PostgresJson:
 
     def embedded(self, text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         # No version before 16 can tell without an error whether text is JSON: what is not plain is left to Python.
-        plain = text.op("~")(sa.literal_column("'" + _PLAIN_OBJECT.replace("\\", "\\") + "'"))
+        plain = text.op("~")(sa.literal_column("'" + _PLAIN_OBJECT + "'"))
         return sa.case((plain, sa.cast(text, sa.JSON())), else_=sa.func.to_json(text))
 
 

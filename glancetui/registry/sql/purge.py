@@ -96,7 +96,7 @@ def _owing() -> sa.ColumnElement[bool]:
 
 
 def _remove_some(db: sa.Connection, *, table: sa.Table, before: datetime, most: int, now: datetime) -> int:
-    ids = list(db.execute(_old(before)[table].limit(most)).scalars())
+    ids = list(db.execute(_selected(table, before).limit(most)).scalars())
     _remove(db, table, ids, now)
     return len(ids)
 

@@ -136,9 +136,7 @@ def check_stored(change: Change, image: Image, published: Published) -> None:
 
 def check_staged(change: Change, image: Image, quota: int | None, allowance: Allowance) -> None:
     """The data of the image have come into the staging folder, all of them."""
-    if quota is not None:
-        _alone(change, image.owner)
-        _check_quota(bytes_stored(change.db, image.owner), quota)
+    check_quota(change, image, quota)
     if image.owner is not None and allowance.stage_total is not None:
         _alone(change, image.owner)
         _check_staging(change, image.owner, allowance, besides=image.size or 0)
