@@ -12,8 +12,8 @@ import msgspec
 
 from glancetui.cache.books import Books
 from glancetui.cache.folder import CacheFolder
-from glancetui.errors import GlancetuiError, NotFound
-from glancetui.images.access import EVERYTHING
+from glancetui.errors import GlancetuiError
+from glancetui.images.access import there
 from glancetui.images.outbox import now
 from glancetui.model import Image
 from glancetui.registry.caching import CacheEntry
@@ -60,7 +60,7 @@ class Cache:
 
     def holds(self, image_id: str) -> bool:
         """Whether it is cached or queued."""
-        return self.folder.has(image_id) or image_id in self.folder.queued()
+        return self.folder.has(image_id) or self.folder.is_queued(image_id)
 
     # -- changing ----------------------------------------------------------------------------------------------------
 
@@ -160,10 +160,7 @@ class Cache:
 
     def image(self, image_id: str) -> Image | None:
         """As it is in the registry; None: it is gone."""
-        try:
-            return self._registry.image(image_id, EVERYTHING)
-        except NotFound:
-            return None
+        return there(self._registry, image_id)
 
     # -- files and books, compared -----------------------------------------------------------------------------------
 

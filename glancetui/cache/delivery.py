@@ -13,7 +13,7 @@ from glancetui.cache.filling import Attendance, Fill, Fills, mark_for
 from glancetui.cache.folder import CacheFolder, mark_of
 from glancetui.cache.following import Following
 from glancetui.errors import ObjectNotFound
-from glancetui.images.deliver import Deliver, Delivery, Growing, wanted_span
+from glancetui.images.deliver import Deliver, Delivery, delivery, wanted_span
 from glancetui.images.ranges import Span
 from glancetui.model import Caller, Image, ImageStatus
 
@@ -54,12 +54,12 @@ class CachedDeliver:
         partial_ = range_header is not None or content_range_header is not None
         cached = self._cached(image)
         if cached is not None:
-            return delivery(image, span, cached, partial_=partial_)
+            return delivery(image, image.size or 0, span, cached, partial=partial_)
         preferred = self._deliver.preferred(caller, image, prefer)
         if partial_:
             following = self._followed(image, span.offset)
             if following is not None:
-                return delivery(image, span, following, partial_=True)
+                return delivery(image, image.size or 0, span, following, partial=True)
             return self._deliver.read(image, preferred, range_header, content_range_header)
         return self._whole(image, preferred)
 
@@ -93,9 +93,9 @@ class CachedDeliver:
         span = Span(0, image.size or 0)
         for _ in range(_ATTEMPTS):
             if (cached := self._cached(image)) is not None:
-                return delivery(image, span, cached)
+                return delivery(image, image.size or 0, span, cached)
             if (following := self._followed(image, 0)) is not None:
-                return delivery(image, span, following)
+                return delivery(image, image.size or 0, span, following)
             if (fill := self._fills.begin(image)) is not None:
                 return self._filling(fill, preferred)
         return self._deliver.read(image, preferred)
@@ -112,7 +112,7 @@ class CachedDeliver:
             return source
         fill.join()
         self._fills.start(fill, source)
-        return delivery(image, Span(0, source.size), self._following(file, image, fill))
+        return delivery(image, image.size or 0, Span(0, source.size), self._following(file, image, fill))
 
     def _source(self, fill: Fill, preferred: Sequence[str]) -> Delivery | None:
         """What fills the entry; where there is nothing, or reading fails, the filling is undone."""
@@ -150,15 +150,3 @@ def is_of(file: BinaryIO, image: Image) -> bool:
     """Whether a file was filled from the bytes that the image has now, as far as its file system can tell."""
     mark = mark_of(file.fileno())
     return mark is None or mark == mark_for(image)
-
-
-def delivery(image: Image, span: Span, content: BinaryIO | Growing, *, partial_: bool = False) -> Delivery:
-    return Delivery(
-        size=image.size or 0,
-        offset=span.offset,
-        count=span.count,
-        partial=partial_,
-        checksum=image.checksum,
-        etag=image.os_hash_value or image.checksum,
-        content=content,
-    )

@@ -9,18 +9,17 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO, Protocol
 
-from glancetui.cache.folder import WRITE, CacheFolder, Draft
+from glancetui.cache.folder import CacheFolder, Draft
 from glancetui.cache.hashing import HashedBehind
 from glancetui.errors import GlancetuiError, ShortRead
 from glancetui.images.deliver import Delivery, Growing
 from glancetui.model import Image
-from glancetui.stores.writeback import start_writing
+from glancetui.stores.writeback import WRITE, WriteBack
 
 log = logging.getLogger(__name__)
 
 MOST = 8  # at once in a worker; beyond it images come from their stores alone
 WAITING = 8  # times as many may wait for their readers
-WRITE_BACK = 32 << 20  # bytes after which the kernel is asked to begin writing, so that fsync has little left to do
 
 
 class Useless(Exception):
@@ -222,7 +221,7 @@ def take_in(fill: Fill, source: Delivery) -> None:
     """Every byte into the draft. Raises Useless, ShortRead, OSError, StoreUnavailable."""
     image, size = fill.image, source.size
     digest, expected = digest_of(image)
-    got = written_back = 0
+    got, write_back = 0, WriteBack(fill.draft.file.fileno())
     with HashedBehind(fill.draft.file, digest) as behind:
         for chunk in pieces(source):
             fill.check()
@@ -231,9 +230,7 @@ def take_in(fill: Fill, source: Delivery) -> None:
                 raise Wrong(f"its store gives more than its {size} bytes")
             fill.draft.write(chunk)
             behind.written(len(chunk))
-            if got - written_back >= WRITE_BACK:
-                start_writing(fill.draft.file.fileno(), written_back, got - written_back)
-                written_back = got
+            write_back.grown_to(got)
         if got < size:
             raise ShortRead("of its copy", image.id, got, size)
     if expected is not None and digest.hexdigest() != expected:

@@ -22,13 +22,13 @@ from typing import BinaryIO
 import msgspec
 
 from glancetui.errors import ConfigError, Unavailable
+from glancetui.stores.writeback import WRITE
 
 log = logging.getLogger(__name__)
 
 IMAGE_ID = re.compile(r"[0-9A-Za-z_-]{1,36}", re.ASCII)  # what lies in the folder under any other name is no entry
 PARTS = ("incomplete", "invalid", "queue")
 LEAST_STALL = 60.0  # seconds
-WRITE = 512 << 10  # bytes at once, for the reason that `stores.file` gives
 _MARK = "user.glancetui.mark"
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a link leads out of the folder, a named pipe hangs its reader
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -74,6 +74,9 @@ class CacheFolder:
 
     def has(self, image_id: str) -> bool:
         return bool(IMAGE_ID.fullmatch(image_id)) and _size_of(self.path / image_id) is not None
+
+    def is_queued(self, image_id: str) -> bool:
+        return bool(IMAGE_ID.fullmatch(image_id)) and _size_of(self.path / "queue" / image_id) is not None
 
     def entries(self) -> Iterator[CachedFile]:
         return _files(self.path)

@@ -7,13 +7,10 @@ from __future__ import annotations
 import os
 import threading
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import BinaryIO, Self
 
-from glancetui.cache.folder import WRITE
-
-
-class Digest(Protocol):
-    def update(self, data: memoryview, /) -> None: ...
+from glancetui.images.ring import Digest
+from glancetui.stores.writeback import WRITE
 
 
 class HashedBehind:

@@ -159,13 +159,12 @@ class Keeper:
         file = self._cache.folder.entry(image.id)
         if file is None:
             return False
-        try:
-            digest, expected = digest_of(image)
-        except Useless:
-            file.close()
-            return False
         size = 0
         with closing(file):
+            try:
+                digest, expected = digest_of(image)
+            except Useless:
+                return False
             for piece in file_pieces(file, (image.size or 0) + 1):
                 digest.update(piece)
                 size += len(piece)

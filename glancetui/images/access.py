@@ -25,6 +25,14 @@ def viewer_of(caller: Caller) -> Viewer:
     return Viewer(project=caller.project, is_admin=caller.is_admin)
 
 
+def there(registry: Registry, image_id: str) -> Image | None:
+    """The image as the service itself sees it; None: it is gone."""
+    try:
+        return registry.image(image_id, EVERYTHING)
+    except NotFound:
+        return None
+
+
 def actor_of(caller: Caller) -> Actor:
     return Actor(project=caller.project, user=caller.user, request_id=caller.request_id or None)
 

@@ -189,14 +189,14 @@ def _open_file(wanted: Wanted, copy: Copy) -> Delivery | None:
     if length < wanted.size:
         file.close()
         raise ShortRead(copy.location.store, wanted.image.id, length, wanted.size)
-    return _delivery(wanted, file)
+    return delivery(wanted.image, wanted.size, wanted.span, file, partial=wanted.partial)
 
 
 def _open_chunks(wanted: Wanted, copies: Sequence[Copy]) -> Delivery:
     """The first chunk is read here, so that a store that fails at once is still an error and not a broken answer."""
     chunks = relay(wanted.image.id, copies, wanted.span)
     first = next(chunks, b"")
-    return _delivery(wanted, _chain(first, chunks))
+    return delivery(wanted.image, wanted.size, wanted.span, _chain(first, chunks), partial=wanted.partial)
 
 
 def _chain(first: bytes, rest: Chunks) -> Chunks:
@@ -229,13 +229,16 @@ def check_whole(copy: Copy, image_id: str, sent: int, span: Span) -> None:
         raise ShortRead(copy.location.store, image_id, sent, span.count)
 
 
-def _delivery(wanted: Wanted, content: BinaryIO | Chunks) -> Delivery:
+def delivery(
+    image: Image, size: int, span: Span, content: BinaryIO | Chunks | Growing, *, partial: bool = False
+) -> Delivery:
+    """`size` of the whole, in bytes; `partial`: the span was asked for."""
     return Delivery(
-        size=wanted.size,
-        offset=wanted.span.offset,
-        count=wanted.span.count,
-        partial=wanted.partial,
-        checksum=wanted.image.checksum,
-        etag=wanted.image.os_hash_value or wanted.image.checksum,
+        size=size,
+        offset=span.offset,
+        count=span.count,
+        partial=partial,
+        checksum=image.checksum,
+        etag=image.os_hash_value or image.checksum,
         content=content,
     )

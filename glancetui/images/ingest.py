@@ -22,12 +22,11 @@ from glancetui.errors import (
     GlancetuiError,
     Gone,
     LimitExceeded,
-    NotFound,
     ObjectNotFound,
     Stale,
 )
 from glancetui.formats.inspect import Inspector
-from glancetui.images.access import EVERYTHING, actor_of, refuse_read_only
+from glancetui.images.access import actor_of, refuse_read_only, there
 from glancetui.images.leases import Held, LeaseKeeper
 from glancetui.images.ring import Digests, HashThreads, Ring, Slot
 from glancetui.images.rules import Images
@@ -134,11 +133,10 @@ class Ingest:
         )
 
     def _published(self, intent: Intent, found: Published) -> Image | None:
-        try:
-            image = self._registry.image(intent.image_id, EVERYTHING)
-        except NotFound:
+        image = there(self._registry, intent.image_id)
+        if image is None or found.location.url not in {location.url for location in image.locations}:
             return None
-        return image if found.location.url in {location.url for location in image.locations} else None
+        return image
 
     def close(self) -> None:
         self._keeper.close()
@@ -410,10 +408,14 @@ def checked(image: Image) -> Image:
     """Raises Conflict, BadRequest for an image that cannot take data now."""
     if image.status != ImageStatus.QUEUED:
         raise Conflict(f"Image {image.id} is {image.status}; data can be uploaded only while it is queued.")
-    unset = [name for name in ("disk_format", "container_format") if getattr(image, name) is None]
-    if unset:
-        raise BadRequest(f"Set {' and '.join(unset)} of image {image.id} before its data is uploaded.")
+    if unset := unset_formats(image):
+        raise BadRequest(f"Set {unset} of image {image.id} before its data is uploaded.")
     return image
+
+
+def unset_formats(image: Image) -> str:
+    """Their names, as a sentence has them; empty: both are set."""
+    return " and ".join(name for name in ("disk_format", "container_format") if getattr(image, name) is None)
 
 
 def agreed_size(framed: int | None, declared: int | None) -> int | None:

@@ -12,7 +12,7 @@ from glancetui.config.settings import Settings
 from glancetui.errors import BadRequest, Conflict, Forbidden, NotFound, StoreUnavailable
 from glancetui.images.access import actor_of, refuse_read_only
 from glancetui.images.admission import WEB, Admission, scheme_of
-from glancetui.images.ingest import begun
+from glancetui.images.ingest import begun, unset_formats
 from glancetui.images.jobs import JobRunner
 from glancetui.images.location_patch import Said, check_scheme, checked_url, read_said
 from glancetui.images.rules import Images
@@ -89,9 +89,8 @@ class Locations:
             )
         if image.status != ImageStatus.QUEUED:
             raise Conflict(f"Image {image.id} is {image.status}; a location is added to a queued one.")
-        unset = [name for name in ("disk_format", "container_format") if getattr(image, name) is None]
-        if unset:
-            raise Conflict(f"Set {' and '.join(unset)} of image {image.id} before a location is added.")
+        if unset := unset_formats(image):
+            raise Conflict(f"Set {unset} of image {image.id} before a location is added.")
         return image
 
     def permit_store_details(self, caller: Caller) -> None:

@@ -12,8 +12,8 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
-from glancetui.errors import GlancetuiError, NotFound, ObjectNotFound
-from glancetui.images.access import EVERYTHING
+from glancetui.errors import GlancetuiError, ObjectNotFound
+from glancetui.images.access import EVERYTHING, there
 from glancetui.model import Image, ImageLocation, StoredObject
 from glancetui.registry.interface import ImageQuery, OneOf, Registry, Sort
 from glancetui.stores.catalogue import Catalogue
@@ -143,8 +143,5 @@ class Patrol:
         )  # fmt: skip
 
     def _is_gone(self, image: Image) -> bool:
-        try:
-            self._registry.image(image.id, EVERYTHING)
-        except NotFound:
-            return True  # deleted since the page was read, and its bytes with it
-        return False
+        """Deleted since the page was read, and its bytes with it."""
+        return there(self._registry, image.id) is None

@@ -25,7 +25,6 @@ BATCH = 1000
 LEASE_NAME = "recovery"
 DIED = "The worker that received the data died or gave no sign of life in time. Send the data again."
 LEFT_IMPORTING = "An earlier service stopped while it imported the image. Import it again."
-LEFT_SAVING = "An earlier service stopped while it received the data. Send the data again."
 
 
 class Recovered(msgspec.Struct, frozen=True, kw_only=True):

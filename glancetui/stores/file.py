@@ -33,7 +33,7 @@ from glancetui.errors import (
 from glancetui.model import Capacity, Health, Location, StoredObject
 from glancetui.stores.driver import CHUNK, Capabilities, Writer
 from glancetui.stores.folder import OPEN_OBJECT, Folder, prepare_folder
-from glancetui.stores.writeback import start_writing
+from glancetui.stores.writeback import WRITE, WriteBack
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +42,6 @@ UNFINISHED = re.compile(rf"\.({OBJECT_ID.pattern})\.[0-9a-f]{{16}}\.partial", re
 SCHEMES = ("file://", "filesystem://")
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-# Bytes after which the kernel is asked to start writing. For 1 GiB the fsync at the end then takes 0.03 s instead of
-# 0.6. Smaller steps made the writing itself slower; allocating the file beforehand gained nothing measurable.
-WRITE_BACK = 32 << 20
-# Bytes of one write. The kernel takes memory for a write in pages as large as the write: those of 2 MiB are what a
-# virtual machine gives back to its host when they are free, and to get them again costs five times the writing.
-WRITE = 512 << 10
 HOLE = 64 << 10  # bytes; zero blocks of this size and alignment become holes
 ZEROS = bytes(HOLE)
 
@@ -322,7 +316,6 @@ class FileWriter:
         self._file_mode = file_mode
         self._thin = thin
         self._size = 0
-        self._written_back = 0
         self._visible = False
         self._committed = False
 
@@ -334,6 +327,7 @@ class FileWriter:
         except OSError as error:
             os.close(self._within)
             raise self._failure(error) from error
+        self._write_back = WriteBack(self._file)
         return self
 
     def write(self, chunk: bytes | memoryview) -> None:
@@ -343,8 +337,7 @@ class FileWriter:
                 self._append(piece)
         except OSError as error:
             raise self._failure(error) from error
-        if self._size - self._written_back >= WRITE_BACK:
-            self._start_writing_back()
+        self._write_back.grown_to(self._size)
 
     def _pieces(self, view: memoryview) -> Iterator[memoryview]:
         """The chunk cut where blocks begin; what is zero is stepped over and becomes a hole."""
@@ -363,10 +356,6 @@ class FileWriter:
             written = os.pwrite(self._file, view[:WRITE], self._size)
             self._size += written
             view = view[written:]
-
-    def _start_writing_back(self) -> None:
-        start_writing(self._file, self._written_back, self._size - self._written_back)
-        self._written_back = self._size
 
     def commit(self) -> Location:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from glancetui.config.settings import Settings
 from glancetui.errors import Conflict, NotFound
-from glancetui.images.access import EVERYTHING, actor_of, refuse_read_only
+from glancetui.images.access import actor_of, refuse_read_only, there
 from glancetui.images.importing.staging import Staging
 from glancetui.images.ingest import Ingest, Publishing, Taking, agreed_size, begun
 from glancetui.images.rules import Images
@@ -79,11 +79,8 @@ class Stage:
 
     def _staged(self, intent: Intent, found: Published) -> Image | None:
         """The size of an image without a copy is told by nothing but the end of its staging."""
-        try:
-            image = self._registry.image(intent.image_id, EVERYTHING)
-        except NotFound:
-            return None
-        return image if image.status in _STAGED and image.size == found.size else None
+        image = there(self._registry, intent.image_id)
+        return image if image and image.status in _STAGED and image.size == found.size else None
 
 
 def check_queued(image: Image) -> Image:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from glancetui.errors import GlancetuiError, NotFound, ObjectNotFound
-from glancetui.images.access import EVERYTHING
+from glancetui.images.access import there
 from glancetui.registry.interface import Registry
 from glancetui.registry.jobs import Job
 from glancetui.stores.catalogue import STAGING, Catalogue
@@ -92,9 +92,7 @@ class Staging:
         match = IMAGE_FILE.fullmatch(name)
         if match is None:
             return False
-        try:
-            registry.image(match[1].lower(), EVERYTHING)
-        except NotFound:
+        if there(registry, match[1].lower()) is None:
             return True
         work = WORK.search(name)
         return work is not None and _is_over(registry, work[1])
