@@ -6,6 +6,7 @@ import argparse
 from itertools import islice
 from typing import Any
 
+from glancetui.cli import verbs
 from glancetui.cli.context import Context
 from glancetui.cli.output import Column, text_or_dash, time_text, yes_no
 from glancetui.cli.targets import confirm, for_each
@@ -46,7 +47,7 @@ def list_arguments(parser: argparse.ArgumentParser) -> None:
     seen.add_argument("--private", dest="visibility", action="store_const", const="private", help="private ones only")
     parser.add_argument("--resource-types", metavar="TYPE,…", help="those for any of these, such as OS::Glance::Image")
     parser.add_argument("--sort", choices=("namespace", "created_at", "updated_at"), default="namespace")
-    parser.add_argument("--limit", "--max-items", type=int, metavar="N", help="at most this many")
+    parser.add_argument("--limit", "--max-items", type=verbs.count, metavar="N", help="at most this many")
     parser.add_argument("--long", action="store_true", help="more columns")
 
 

@@ -5,6 +5,7 @@ A namespace holds resource types, properties, objects and tags; an object holds 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
@@ -123,3 +124,14 @@ def _matches(node: Node, words: Sequence[str], starts: Collection[str]) -> bool:
     keys = [start + node.name for start in starts] if node.kind == "property" else [node.name]
     searched = "\n".join([*keys, node.title, text(node.document.get("description"))]).lower()
     return all(word in searched for word in words)
+
+
+def counted(kinds: Iterable[str]) -> str:
+    """`["tag", "property", "tag"]` in words: "1 property, 2 tags"; empty for none, and of what is not counted."""
+    counts = Counter(kinds)
+    return ", ".join(
+        f"{counts[one]} {one if counts[one] == 1 else many}" for one, many in _PLURALS.items() if counts[one]
+    )
+
+
+_PLURALS = {"property": "properties", "object": "objects", "tag": "tags", "resource type": "resource types"}

@@ -228,3 +228,17 @@ def test_settings_that_cannot_be_used_are_named_and_the_rest_works(tmp_path: Pat
     found, complaints = tui_settings.load(file)
     assert found == tui_settings.Settings()
     assert "line 1" in complaints[0]
+
+
+async def test_a_text_is_moved_in_by_all_the_keys_of_a_list() -> None:
+    service = ListService(0)
+    service.add(0, **{f"key-{number:03}": "x" for number in range(120)})
+    async with screen(service) as at:
+        await at.press("r")
+        pane = at.desk.raw.pane
+        await at.until(lambda: pane.max_scroll_y > 60)
+        page = pane.size.height
+        ends = {"G": pane.max_scroll_y, "g": 0, "ctrl+d": page // 2, "ctrl+f": page // 2 + page, "ctrl+b": page // 2}
+        for key, line in (ends | {"j": page // 2 + 1, "k": page // 2, "ctrl+u": 0}).items():
+            await at.press(key)
+            await at.until(lambda line=line: pane.scroll_y == line)

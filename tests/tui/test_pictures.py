@@ -31,6 +31,7 @@ async def settled(pilot: Pilot[int]) -> None:
         if app.session.service is not None and not app.desk.images.source.loading and app.desk.images.source.read_at:
             break
     app.session.connection.due = app.session.clock() + 3600  # nothing moves while the picture is taken
+    app.desk.images.source.read_at = app.session.clock() + 3600  # however slow the machine, it is read just now
     await pilot.pause(0.15)
 
 
@@ -61,6 +62,10 @@ def reading(*keys: str) -> Callable[[Pilot[int]], object]:
         while first == "0" and (view.read_at is None or view.unread):
             await pilot.pause(0.02)
         view.read_at = pilot.app.session.clock() + 3600  # however slow the machine, it is read just now
+        if first == "enter":
+            await pilot.press(rest.pop(0))
+            while pilot.app.screen.book is None:
+                await pilot.pause(0.02)
         await then(*rest)(pilot)
 
     return run

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,7 +18,7 @@ from glancetui.tui.boxes.confirm import Confirm, Question
 from glancetui.tui.boxes.definitions import ExportBox, ImportForm, is_folder, refusal
 from glancetui.tui.files import expand
 from glancetui.tui.ports import Definitions, Document
-from glancetui.tui.shelf import Node
+from glancetui.tui.shelf import Node, counted
 from glancetui.tui.views.base import View
 
 if TYPE_CHECKING:
@@ -157,7 +156,7 @@ def _asked(coming: Sequence[Coming]) -> Question:
     facts: list[tuple[str, str]] = []
     for each in coming:
         if each.before is None:
-            facts.append(("add", f"{each.name}: {_counted(each.steps)}"))
+            facts.append(("add", f"{each.name}: {counted(step.kind for step in each.steps) or '—'}"))
             continue
         facts.append(("", each.name))
         for step in each.steps:
@@ -167,14 +166,6 @@ def _asked(coming: Sequence[Coming]) -> Question:
     title = f"Import {_names(coming)}?"
     danger = any(step.action == "remove" for each in coming for step in each.steps)
     return Question(title=title, sentence="This is what will be done.", facts=facts, yes="Send", danger=danger)
-
-
-def _counted(found: Sequence[Step]) -> str:
-    kinds = Counter(step.kind for step in found if step.kind != "namespace")
-    return ", ".join(f"{count} {kind if count == 1 else _MANY.get(kind, kind)}" for kind, count in kinds.items()) or "—"
-
-
-_MANY = {"property": "properties", "object": "objects", "tag": "tags", "resource type": "resource types"}
 
 
 def _names(coming: Sequence[Coming]) -> str:

@@ -16,7 +16,7 @@ from glancetui.tui.connection import State
 from glancetui.tui.ports import Query
 from glancetui.tui.session import Session
 from glancetui.tui.transfers import Transfer
-from glancetui.tui.views.base import View
+from glancetui.tui.views.scrolling import Scrolling
 from glancetui.tui.widgets.chrome import pressing
 from glancetui.tui.widgets.pane import Pane
 
@@ -26,7 +26,7 @@ LABEL = 11
 LAST = 8  # notices shown
 
 
-class DashboardView(View):
+class DashboardView(Scrolling):
     name_of_view = "dashboard"
     title_of_view = "Dashboard"
 
@@ -176,9 +176,3 @@ class DashboardView(View):
 
     def act_open(self) -> None:
         self.desk.go("images")
-
-    def act_down(self) -> None:
-        self.pane.scroll_relative(y=1, animate=False)
-
-    def act_up(self) -> None:
-        self.pane.scroll_relative(y=-1, animate=False)

@@ -19,8 +19,8 @@ from glancetui.tui.boxes.confirm import Question
 from glancetui.tui.boxes.line import LineBox
 from glancetui.tui.boxes.pick import Choice, Pick
 from glancetui.tui.session import Session
-from glancetui.tui.views.base import View
 from glancetui.tui.views.properties import PropertyChanging
+from glancetui.tui.views.scrolling import Scrolling
 from glancetui.tui.widgets import facts
 from glancetui.tui.widgets.chrome import spread
 from glancetui.tui.widgets.line import Line
@@ -32,7 +32,7 @@ LONGEST_URL = 255
 TABS = ("Overview", "Properties", "Locations", "Members", "Raw")
 
 
-class ImageView(PropertyChanging, View):
+class ImageView(PropertyChanging, Scrolling):
     name_of_view = "image"
     title_of_view = "Images"
 
@@ -363,39 +363,19 @@ class ImageView(PropertyChanging, View):
         act_previous_tab,
     )
 
-    def _move(self, by: int) -> None:
+    def move(self, by: int) -> None:
         if self.on_properties:
             self.sheet.move(by)
         else:
-            self.pane.scroll_relative(y=by, animate=False)
+            super().move(by)
 
     @property
-    def _page(self) -> int:
-        return max(2, (self.sheet if self.on_properties else self.pane).size.height)
+    def page(self) -> int:
+        return max(2, self.sheet.size.height) if self.on_properties else super().page
 
-    def act_down(self) -> None:
-        self._move(1)
-
-    def act_up(self) -> None:
-        self._move(-1)
-
-    def act_first(self) -> None:
-        self._move(-len(self.sheet.rows) - self.pane.virtual_size.height)
-
-    def act_last(self) -> None:
-        self._move(len(self.sheet.rows) + self.pane.virtual_size.height)
-
-    def act_page_down(self) -> None:
-        self._move(self._page)
-
-    def act_page_up(self) -> None:
-        self._move(-self._page)
-
-    def act_half_down(self) -> None:
-        self._move(self._page // 2)
-
-    def act_half_up(self) -> None:
-        self._move(-(self._page // 2))
+    @property
+    def rows(self) -> int:
+        return len(self.sheet.rows) if self.on_properties else super().rows
 
 
 def address(typed: str) -> str:

@@ -16,9 +16,9 @@ from glancetui.tui.actions import Action
 from glancetui.tui.ports import Document
 from glancetui.tui.session import Session
 from glancetui.tui.shelf import Node, NodeId
-from glancetui.tui.views.base import View
 from glancetui.tui.views.carrying import Carrying
 from glancetui.tui.views.defining import Defining
+from glancetui.tui.views.scrolling import Scrolling
 from glancetui.tui.widgets import definitions, facts
 from glancetui.tui.widgets.chrome import spread
 from glancetui.tui.widgets.outline import Outline
@@ -36,7 +36,7 @@ DENIED = "The endpoint does not let you read metadata definitions; its policy as
 EMPTY = "No definitions yet · n creates a namespace · `glancetui db load-metadefs` loads the usual ones on a server"
 
 
-class MetadefsView(Carrying, Defining, View):
+class MetadefsView(Carrying, Defining, Scrolling):
     name_of_view = "metadefs"
     title_of_view = "Metadefs"
 
@@ -394,35 +394,15 @@ class MetadefsView(Carrying, Defining, View):
     def _scrolls(self) -> bool:
         return self.pane.has_focus or self.detailed
 
-    def _move(self, by: int) -> None:
+    def move(self, by: int) -> None:
         if self._scrolls():
-            self.pane.scroll_relative(y=by, animate=False)
+            super().move(by)
         else:
             self.outline.go(self.outline.cursor + by)
 
-    def act_down(self) -> None:
-        self._move(1)
-
-    def act_up(self) -> None:
-        self._move(-1)
-
-    def act_page_down(self) -> None:
-        self._move(self.size.height)
-
-    def act_page_up(self) -> None:
-        self._move(-self.size.height)
-
-    def act_half_down(self) -> None:
-        self._move(self.size.height // 2)
-
-    def act_half_up(self) -> None:
-        self._move(-(self.size.height // 2))
-
-    def act_first(self) -> None:
-        self._move(-len(self.outline.rows) - self.pane.virtual_size.height)
-
-    def act_last(self) -> None:
-        self._move(len(self.outline.rows) + self.pane.virtual_size.height)
+    @property
+    def rows(self) -> int:
+        return super().rows if self._scrolls() else len(self.outline.rows)
 
 
 def _stamp(document: Document) -> object:

@@ -10,13 +10,13 @@ from textual.app import ComposeResult
 from glancetui.client.text import clean
 from glancetui.tui.actions import Action
 from glancetui.tui.session import Session
-from glancetui.tui.views.base import View
+from glancetui.tui.views.scrolling import Scrolling
 from glancetui.tui.widgets import facts
 from glancetui.tui.widgets.chrome import spread
 from glancetui.tui.widgets.pane import Pane
 
 
-class RawView(View):
+class RawView(Scrolling):
     name_of_view = "raw"
     title_of_view = "Raw"
 
@@ -109,21 +109,3 @@ class RawView(View):
     def act_next_match(self) -> None:
         self.at += 1
         self._go()
-
-    def act_down(self) -> None:
-        self.pane.scroll_relative(y=1, animate=False)
-
-    def act_up(self) -> None:
-        self.pane.scroll_relative(y=-1, animate=False)
-
-    def act_first(self) -> None:
-        self.pane.scroll_home(animate=False)
-
-    def act_last(self) -> None:
-        self.pane.scroll_end(animate=False)
-
-    def act_page_down(self) -> None:
-        self.pane.scroll_page_down(animate=False)
-
-    def act_page_up(self) -> None:
-        self.pane.scroll_page_up(animate=False)

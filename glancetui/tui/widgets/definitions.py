@@ -16,7 +16,7 @@ from glancetui.definitions.words import constraint
 from glancetui.tui.described import Entry
 from glancetui.tui.palette import Palette
 from glancetui.tui.ports import Document
-from glancetui.tui.shelf import Node, children, prefixes, text
+from glancetui.tui.shelf import Node, children, counted, prefixes, text
 
 LABEL = 13
 LONGEST = 400  # characters of a description beside a property's value
@@ -84,12 +84,7 @@ def _namespace(node: Node, namespace: Document) -> Iterable[Fact]:
     yield "Owner", text(namespace.get("owner"))
     for number, (name, prefix) in enumerate(prefixes(namespace)):
         yield "" if number else "Goes on", f"{name}, as {prefix}…" if prefix else name
-    kinds = [child.kind for child in children(node)]
-    counts = [f"{kinds.count(kind)} {word}" for kind, word in _COUNTED if kind in kinds]
-    yield "Holds", ", ".join(counts) or "nothing yet"
-
-
-_COUNTED = (("property", "properties"), ("object", "objects"), ("tag", "tags"), ("resource type", "resource types"))
+    yield "Holds", counted(child.kind for child in children(node)) or "nothing yet"
 
 
 def _resource_type(node: Node, _: Document) -> Iterable[Fact]:
@@ -102,7 +97,7 @@ def _object(node: Node, _: Document) -> Iterable[Fact]:
     yield "Says", text(node.document.get("description"))
     required = node.document.get("required")
     yield "Required", ", ".join(map(str, required)) if isinstance(required, Sequence) else ""
-    yield "Holds", f"{sum(1 for _ in children(node))} properties"
+    yield "Holds", counted(child.kind for child in children(node)) or "nothing yet"
 
 
 def _property(node: Node, namespace: Document) -> Iterable[Fact]:
