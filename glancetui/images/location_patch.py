@@ -24,6 +24,7 @@ HASH_DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
 HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 _OPEN = (ImageStatus.QUEUED, ImageStatus.ACTIVE)
+CONTRADICTION = "The validation_data contradict what is known of the image's data."
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,10 +95,13 @@ class LocationList:
     def _believe(self, value: Mapping[str, Any]) -> None:
         if "validation_data" not in value:
             return
-        said = read_said(value["validation_data"])
-        known = (self.image if self.image.status == ImageStatus.ACTIVE else self.said) or said
+        given, active = value["validation_data"], self.image.status == ImageStatus.ACTIVE
+        if active and given.get("os_hash_algo") in HASH_DIGITS.keys() - {self.image.os_hash_algo}:
+            raise Conflict(CONTRADICTION)  # before the digest is held against an algorithm that is the wrong one anyway
+        said = read_said(given)
+        known = (self.image if active else self.said) or said
         if any(getattr(known, name) != fact for name, fact in said.facts().items()):
-            raise Conflict("The validation_data contradict what is known of the image's data.")
+            raise Conflict(CONTRADICTION)
         self.said = said
 
     def _urls(self) -> set[str]:

@@ -62,7 +62,8 @@ for name, roles in (("alice", ("member",)), ("bob", ("member",)), ("rita", ("rea
 CATALOGUE = """
 import os, openstack
 i = openstack.connect().identity
-service = next(i.services(name="glance"), None) or i.create_service(name="glance", type="image")
+kind = os.environ["IMAGE_TYPE"]
+service = next(i.services(type=kind), None) or i.create_service(name=f"glance {kind}", type=kind)
 for endpoint in i.endpoints(service_id=service.id):
     i.delete_endpoint(endpoint)
 for interface in ("public", "internal", "admin"):
@@ -143,9 +144,10 @@ class Keystone:
             "OS_REGION_NAME": "RegionOne",
         }
 
-    def put_into_catalogue(self, image_url: str) -> None:
-        """Clients that ask this Keystone for an image service are sent to `image_url`."""
-        run([str(peer_venv() / "bin/python"), "-c", CATALOGUE], self.environment() | {"IMAGE_URL": image_url})
+    def put_into_catalogue(self, image_url: str, kind: str = "image") -> None:
+        """Clients that ask this Keystone for a service of this type are sent to `image_url`."""
+        more = {"IMAGE_URL": image_url, "IMAGE_TYPE": kind}
+        run([str(peer_venv() / "bin/python"), "-c", CATALOGUE], self.environment() | more)
 
     def call(self, method: str, path: str, body: object = None, user: str = "admin") -> Any:
         """The JSON of an answer of its API below /v3, None where it is empty. Raises HTTPError."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.backends.peer import PeerUnavailable, suites_venv
 from tests.conformance.suites import functional, outside
 from tests.conformance.suites.outcome import Outcome, counts, failed, table, worse
-from tests.conformance.suites.stage import OURS, THEIRS, stage
+from tests.conformance.suites.stage import FULL, OURS, PLAIN, THEIRS, stage
 
 OWN = "glance-functional"
 SUITES = (*outside.SUITES, OWN)
@@ -36,11 +36,12 @@ def main() -> int:
 
 
 def run(who: str, suites: Sequence[str], venv: Path, folder: Path, match: str) -> Iterator[tuple[str, list[Outcome]]]:
-    with_cloud = [suite for suite in suites if suite != OWN]
-    if with_cloud:
-        with stage(who, folder / "stage", venv) as at:
-            for suite in with_cloud:
-                yield suite, outside.run(outside.SUITES[suite], at, venv, folder / suite, match)
+    for form in (PLAIN, FULL):
+        chosen = [suite for suite in suites if suite != OWN and outside.SUITES[suite].form == form]
+        if chosen:
+            with stage(who, folder / f"stage{form.other}", venv, form) as at:
+                for suite in chosen:
+                    yield suite, outside.run(outside.SUITES[suite], at, venv, folder / suite, match)
     if OWN in suites:
         yield OWN, functional.run(who, venv, folder / OWN, match)
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from tests.backends.keystone import SECRET, Keystone
 from tests.conformance.suites.outcome import Outcome, read_stestr, tried_twice
-from tests.conformance.suites.stage import Stage
+from tests.conformance.suites.stage import FULL, PLAIN, Form, Stage
 
 SECONDS = 1800
 PUBLIC_IMAGE = "for-all"
+TEMPEST_TESTS = r"tempest\.api\.image|glance_tempest_plugin"
 
 TEMPEST = """\
 [DEFAULT]
@@ -48,26 +49,41 @@ image_caching_enabled = true
 http_image = {downloads}/disk.raw
 http_qcow2_image = {downloads}/disk.qcow2
 build_timeout = 60
+{image}
 [image-feature-enabled]
 import_image = true
 os_glance_reserved = true
-manage_locations = false
 image_conversion = false
-image_format_enforcement = true
-do_secure_hash = true
 http_store_enabled = true
-store_weight_enabled = false
+{features}
 """
+
+#: What tempest cannot ask the service, but must be told of it.
+TOLD = {
+    PLAIN: {
+        "image": "",
+        "features": "image_format_enforcement = true\ndo_secure_hash = true\nmanage_locations = false\n",
+    },
+    FULL: {
+        "image": f"alternate_image_endpoint = {FULL.other}\n",
+        "features": (
+            "image_format_enforcement = false\ndo_secure_hash = false\nmanage_locations = true\n"
+            "store_weight_enabled = true\n"
+        ),
+    },
+}
 
 
 @dataclass(frozen=True)
 class Suite:
     """`tests`: the folder of its tests below site-packages; `chosen`: a regular expression; `prepare` is given
-    the stage, a folder and the environment of the suites, writes what the suite reads and returns what names it."""
+    the stage, a folder and the environment of the suites, writes what the suite reads and returns what names it.
+    `form`: of the stage."""
 
     tests: str
     chosen: str
     prepare: Callable[[Stage, Path, Path], Mapping[str, str]]
+    form: Form = PLAIN
 
 
 def run(suite: Suite, stage: Stage, venv: Path, folder: Path, match: str = "") -> list[Outcome]:
@@ -99,7 +115,13 @@ def run_once(suite: Suite, stage: Stage, venv: Path, folder: Path, match: str) -
 def prepare_tempest(stage: Stage, folder: Path, _: Path) -> Mapping[str, str]:
     etc = folder / "etc"
     etc.mkdir()
-    text = TEMPEST.format(folder=folder, secret=SECRET, keystone=stage.keystone.url, downloads=stage.downloads)
+    text = TEMPEST.format(
+        folder=folder,
+        secret=SECRET,
+        keystone=stage.keystone.url,
+        downloads=stage.downloads,
+        **TOLD[stage.form],
+    )
     (etc / "tempest.conf").write_text(text)
     return {"TEMPEST_CONFIG_DIR": str(etc), "TEMPEST_CONFIG": "tempest.conf"}
 
@@ -158,8 +180,9 @@ def cloud(keystone: Keystone, user: str, *, system: bool = False) -> str:
 
 
 SUITES = {
-    "tempest": Suite("tempest/test_discover", r"tempest\.api\.image|glance_tempest_plugin", prepare_tempest),
+    "tempest": Suite("tempest/test_discover", TEMPEST_TESTS, prepare_tempest),
     "openstacksdk": Suite("openstack/tests/functional/image", ".", prepare_clouds),
     "openstacksdk-cloud": Suite("openstack/tests/functional/cloud", r"cloud\.test_image", prepare_clouds),
     "glanceclient": Suite("glanceclient/tests/functional/v2", ".", prepare_clouds),
+    "tempest-full": Suite("tempest/test_discover", TEMPEST_TESTS, prepare_tempest, FULL),
 }

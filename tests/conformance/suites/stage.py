@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +32,16 @@ enabled_backends = fast:file, slow:file, web:http
 enabled_import_methods = [glance-direct,web-download,copy-image]
 image_cache_dir = {folder}/cache
 worker_self_reference_url = {url}
+[database]
+connection = sqlite:///{images}/glance.sqlite
+[glancetui]
+upgrade = true
 [glance_store]
 default_backend = fast
 [fast]
-filesystem_store_datadir = {folder}/fast
+filesystem_store_datadir = {images}/fast
 [slow]
-filesystem_store_datadir = {folder}/slow
+filesystem_store_datadir = {images}/slow
 [web]
 [os_glance_staging_store]
 filesystem_store_datadir = {folder}/staging
@@ -49,46 +53,97 @@ flavor = keystone+cachemanagement
 
 
 @dataclass(frozen=True)
+class Form:
+    """`options`: more of the configuration, in the same words for both. `other`: the type in the catalogue of a second
+    service, which shares database and stores with the first; empty: there is none."""
+
+    options: str = ""
+    other: str = ""
+
+
+PLAIN = Form()
+#: What PLAIN leaves off, so that suites skip what they have for it.
+FULL = Form(
+    """\
+[DEFAULT]
+enabled_import_methods = [glance-direct,web-download,copy-image,glance-download]
+show_multiple_locations = true
+show_image_direct_url = true
+do_secure_hash = false
+[image_format]
+require_image_format_match = false
+[fast]
+weight = 10
+[slow]
+weight = 20
+""",
+    other="image-remote",
+)
+
+
+@dataclass(frozen=True)
 class Stage:
     """`downloads` is the address of a folder that has disk.raw and disk.qcow2 of one MiB."""
 
     keystone: Keystone
     image_url: str
     downloads: str
+    form: Form
 
 
 @contextmanager
-def stage(who: str, folder: Path, venv: Path) -> Iterator[Stage]:
+def stage(who: str, folder: Path, venv: Path, form: Form) -> Iterator[Stage]:
     """`who`: OURS or THEIRS. Raises PeerUnavailable, CannotStart."""
     folder.mkdir(parents=True, exist_ok=True)
-    with running_keystone(folder / "keystone") as keystone, web_folder(folder / "www") as downloads:
-        shared = keystone.service_options() + SHARED.format(port=downloads.rsplit(":", 1)[1])
+    with (
+        running_keystone(folder / "keystone") as keystone,
+        web_folder(folder / "www") as downloads,
+        ExitStack() as running,
+    ):
+        shared = keystone.service_options() + SHARED.format(port=downloads.rsplit(":", 1)[1]) + form.options
         serving = our_service if who == OURS else their_service
-        with serving(folder / "service", venv, shared) as url:
-            keystone.put_into_catalogue(url)
-            yield Stage(keystone, url, downloads)
+        first = folder / "service"
+        url = running.enter_context(serving(first, venv, shared, first))
+        keystone.put_into_catalogue(url)
+        if form.other:
+            keystone.put_into_catalogue(
+                running.enter_context(serving(folder / "other", venv, shared, first)), form.other
+            )
+        yield Stage(keystone, url, downloads, form)
 
 
 @contextmanager
-def our_service(folder: Path, venv: Path, shared: str) -> Iterator[str]:
-    for name in ("fast", "slow", "staging", "tasks", "cache"):
+def our_service(folder: Path, venv: Path, shared: str, images: Path) -> Iterator[str]:
+    """`images`: the folder of the service whose database and stores it uses, its own or another's."""
+    for name in ("staging", "tasks", "cache"):
         (folder / name).mkdir(parents=True, exist_ok=True)
+    for name in ("fast", "slow"):
+        (images / name).mkdir(exist_ok=True)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    text = CONF.format(folder=folder, url=url) + shared
+    text = CONF.format(folder=folder, url=url, images=images) + shared
     listen = (f"127.0.0.1:{port}",)
-    with running_server(folder, auth="keystone", workers=2, config=text, listen=listen) as server:
-        load = [sys.executable, "-m", "glancetui", "db", "load-metadefs", "--data-dir", str(server.data_dir)]
-        subprocess.run(load, check=True, capture_output=True)
+    with running_server(folder, auth="keystone", workers=2, config=text, listen=listen):
+        load = [sys.executable, "-m", "glancetui", "db", "load-metadefs", "--config-file"]
+        subprocess.run([*load, str(folder / "glancetui.conf")], check=True, capture_output=True)
         yield url
 
 
 @contextmanager
-def their_service(folder: Path, venv: Path, shared: str) -> Iterator[str]:
+def their_service(folder: Path, venv: Path, shared: str, images: Path) -> Iterator[str]:
+    """`images`: as of `our_service`."""
     folder.mkdir(parents=True, exist_ok=True)
-    glance = new_glance(folder, venv, flavor="keystone+cachemanagement")
-    glance.configure(more=shared)
-    glance.load_metadefs(most=100)
+    connection = f"sqlite:///{images}/glance.sqlite"
+    glance = new_glance(folder, venv, connection, flavor="keystone+cachemanagement")
+    stores = f"""\
+[fast]
+filesystem_store_datadir = {images}/images
+[slow]
+filesystem_store_datadir = {images}/slow
+"""
+    glance.configure(more=stores + shared)
+    if images == folder:
+        glance.load_metadefs(most=100)
     with glance.running():
         yield glance.url
 
