@@ -85,7 +85,7 @@ def test_hashes_are_read_in_any_case_and_compared_in_one() -> None:
         locations.apply("add", "-", {"url": "http://web/c", "metadata": {}, "validation_data": {
             "os_hash_algo": "sha256", "os_hash_value": "00" * 32}})  # fmt: skip
     with pytest.raises(Conflict):  # another algorithm contradicts an active image, whatever its digest looks like
-        locations.apply("add", "-", {"url": "http://web/c", "metadata": {}, "validation_data": {
+        locations.apply("add", "-", {"url": "http://web/d", "metadata": {}, "validation_data": {
             "os_hash_algo": "sha512", "os_hash_value": "ab" * 32}})  # fmt: skip
 
 
