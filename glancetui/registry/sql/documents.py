@@ -18,7 +18,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from glancetui.model import Image, ImageLocation
 from glancetui.registry.sql import mariadb, postgresql, sqlite
-from glancetui.registry.sql.expressions import Columns, Json, live
+from glancetui.registry.sql.expressions import Json, live
 from glancetui.registry.sql.tables import gt_images, image_locations, image_properties, image_tags, images
 
 #: By SQLAlchemy's names of databases.
@@ -94,12 +94,8 @@ def _locations(json: Json) -> sa.ColumnElement[Any]:
         table,
         (table.c.image_id == images.c.id, live(table), table.c.status == sa.text("'active'")),
         images,
-        lambda row: location_of(json, row),
+        lambda row: json.object(url=row.value, metadata=json.embedded(row.meta_data), status=row.status, id=row.id),
     )
-
-
-def location_of(json: Json, row: Columns) -> sa.ColumnElement[Any]:
-    return json.object(url=row.value, metadata=json.embedded(row.meta_data), status=row.status, id=row.id)
 
 
 # Not strict: SQLite has no booleans, only 0 and 1.
@@ -126,12 +122,20 @@ class _AnyLocation(msgspec.Struct, frozen=True):
         )
 
 
+_LOCATION = msgspec.json.Decoder(_AnyLocation)
+
+
 def _json_of(text: str) -> object:
     try:
         found: object = msgspec.json.decode(text)
     except msgspec.DecodeError:
         return None
     return found
+
+
+def decode_location(text: str) -> ImageLocation:
+    """Of a location's document whose metadata are text, as the database holds them."""
+    return _LOCATION.decode(text).value()
 
 
 def decode_image(text: str) -> Image:

@@ -181,6 +181,11 @@ class MariaJson:
             parts += [_text(f'{"," if number else "{"}"{name}":'), _value(value)]
         return _json(sa.func.concat(*parts, _text("}")))
 
+    def row(self, **members: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+        """As `object`, of columns alone, in which the databases agree: parsing and preparing it costs a third."""
+        named = [part for name, value in members.items() for part in (_text(name), value)]
+        return sa.func.json_object(*named, type_=sa.String())
+
     def map_of(
         self, name: sa.ColumnElement[Any], value: sa.ColumnElement[Any], where: Conditions, of: sa.Table
     ) -> sa.ColumnElement[Any]:
