@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from glancetui.registry.sql import events, leases, notices
 from glancetui.registry.sql.dialect import Dialect
 from glancetui.registry.sql.notices import Notices
 from glancetui.registry.sql.show import Show
+from glancetui.registry.sql.statement import Kept, Values
 from glancetui.registry.sql.tables import gt_images, images
 
 _OF_DATA = frozenset({"image.prepare", "image.upload"})
@@ -43,6 +45,13 @@ _KEEP_REASON = sa.update(gt_images).where(gt_images.c.image_id == sa.bindparam("
 _UPDATE = sa.update(images).where(images.c.id == sa.bindparam("of_image"))
 
 
+class Write(NamedTuple):
+    """Rows to add, all with the same columns; or one UPDATE."""
+
+    statement: sa.Insert | sa.Update
+    rows: Sequence[Values]
+
+
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """An image's row as the transaction finds it."""
 
@@ -60,16 +69,42 @@ class Change:
         self,
         db: sa.Connection,
         dialect: Dialect,
+        kept: Kept,
         show: Show,
         moment: datetime,
         actor: Actor,
         node: str,
         owed: OwedNotifications | None = None,
     ) -> None:
-        self.db, self._dialect, self._show, self.actor, self._node = db, dialect, show, actor, node
+        self.db, self._dialect, self._kept, self._show = db, dialect, kept, show
+        self.actor, self._node = actor, node
         self.moment = moment  # as our own columns hold it
         self.now = dialect.stored(moment)
         self.notices = Notices(db, moment, owed)
+
+    # -- statements ----------------------------------------------------------------------------------------------------
+    # What most changes do goes straight to the driver; SQLAlchemy's way, on `db`, costs as much again.
+
+    @property
+    def clashes(self) -> tuple[type[Exception], ...]:
+        """What `run` and `write` raise for a key that is there already."""
+        return self._dialect.clashes
+
+    def rows(self, statement: sa.Select[Any], values: Values) -> Sequence[Sequence[Any]]:
+        """Any: as the columns are."""
+        return self._kept.reading(statement).rows(self.db, values)
+
+    def run(self, statement: sa.Insert | sa.Update, values: Values) -> int:
+        """How many rows were there to write."""
+        return self._kept.writing(statement, values).run(self.db, values)
+
+    def write(self, *writes: Write) -> None:
+        """All of them, in any order: none finds what another writes."""
+        kept = self._kept
+        spelled = [kept.writing(each.statement, each.rows[0]).spelled(each.rows) for each in writes if each.rows]
+        self._dialect.affect_all(self.db, [each for some in spelled for each in some])
+
+    # -- the image -----------------------------------------------------------------------------------------------------
 
     def state(self, image_id: str) -> State | None:
         """The image's row, which from here on no other transaction changes.
@@ -78,11 +113,11 @@ class Change:
         wait for the lock: there another statement reads it.
         """
         if self._dialect.concurrent and not self._dialect.locks_joins:
-            self.db.execute(_LOCK, {"image_id": image_id})
-        state = _LOCKED_STATE if self._dialect.locks_joins else _STATE
-        row = self.db.execute(state, {"image_id": image_id}).fetchone()
-        if row is None:
+            self.rows(_LOCK, {"image_id": image_id})
+        rows = self.rows(_LOCKED_STATE if self._dialect.locks_joins else _STATE, {"image_id": image_id})
+        if not rows:
             return None
+        [row] = rows
         return State(image_id=row[0], status=row[1], updated_at=row[3] or row[2], deleted=bool(row[4]), revision=row[5])
 
     def live(self, image_id: str) -> State:
@@ -106,22 +141,30 @@ class Change:
 
     def update(self, state: State, values: Mapping[str, object]) -> None:
         """Write columns of the image; its time and revision move on."""
-        self.db.execute(_UPDATE, {"of_image": state.image_id, **values, "updated_at": self.now})
-        self.next_revision(state)
+        self.write(*self.updating(state, values))
 
-    def next_revision(self, state: State) -> None:
+    def updating(self, state: State, values: Mapping[str, object]) -> tuple[Write, Write]:
+        """What `update` writes."""
+        row = {"of_image": state.image_id, **values, "updated_at": self.now}
+        return Write(_UPDATE, [row]), self.next_revision(state)
+
+    def next_revision(self, state: State) -> Write:
         if state.revision is None:
-            self.db.execute(_FIRST_REVISION, {"image_id": state.image_id, "revision": 1})
-        else:
-            self.db.execute(_NEXT_REVISION, {"of_image": state.image_id})
+            return Write(_FIRST_REVISION, [{"image_id": state.image_id, "revision": 1}])
+        return Write(_NEXT_REVISION, [{"of_image": state.image_id}])
 
     def keep_reason(self, image_id: str, reason: str | None) -> None:
-        """Why the last attempt to give the image data failed; after `next_revision`, which makes the row."""
-        self.db.execute(_KEEP_REASON, {"of_image": image_id, "reason": reason})
+        """Why the last attempt to give the image data failed; after `update`, which makes the row."""
+        self.run(_KEEP_REASON, {"of_image": image_id, "reason": reason})
 
-    def tell(self, kind: str, image_id: str | None = None) -> None:
-        numbered = not self._dialect.concurrent
-        events.add(self.db, kind, image_id, self.actor, self._node, self.moment, numbered=numbered)
+    def tell(self, kind: str, image_id: str | None = None, beside: Sequence[Write] = ()) -> None:
+        """Write the event, and what is `beside` it."""
+        event = events.told(kind, image_id, self.actor, self._node, self.moment)
+        if self._dialect.concurrent:
+            self.write(*beside, Write(events.ADD_NEW, [event]))
+        else:
+            self.write(*beside)
+            events.add_numbered(self.db, event)
 
     def notify(self, image_id: str, *kinds: str, backend: str | None = None) -> None:
         """Owe notifications of the image as the transaction has made it by now. `backend`: the store it goes to."""

@@ -51,7 +51,7 @@ class Counts:
         shape = msgspec.structs.replace(shape_of(query), sort=whole_sort(()))
         if not branches_of(shape):
             return Count(number=0, exact=True)
-        values = values_of(query, self._dialect)
+        values = values_of(query)
         shape = msgspec.structs.replace(shape, driver=self._driver(db, shape, values))
         parts = 1 if shape.driver is not None else len(branches_of(shape))
         looked, counted = 0, 0

@@ -27,6 +27,10 @@ class Lost(Undone):
     """The connection is gone. Certain only as long as COMMIT was not sent."""
 
 
+#: A statement as its text and its values in their order.
+Spelled = tuple[str, Sequence[object]]
+
+
 class Dialect(abc.ABC):
     """One database of one kind. The defaults are those of a server with many writers at once."""
 
@@ -58,6 +62,15 @@ class Dialect(abc.ABC):
         """Straight to the driver: SQLAlchemy's way there and back takes as long as a small statement does."""
 
     @abc.abstractmethod
+    def affect(self, db: sa.Connection, statement: str, values: Sequence[object]) -> int:
+        """As `rows`, of a statement that writes: how many rows it found to write."""
+
+    def affect_all(self, db: sa.Connection, statements: Sequence[Spelled]) -> None:
+        """As `affect`, of statements none of which finds what another writes."""
+        for statement, values in statements:
+            self.affect(db, statement, values)
+
+    @abc.abstractmethod
     def run(self, db: sa.Connection, statement: str) -> None:
         """BEGIN, COMMIT, ROLLBACK: as `rows`."""
 
@@ -65,6 +78,11 @@ class Dialect(abc.ABC):
     @abc.abstractmethod
     def driver_errors(self) -> tuple[type[Exception], ...]:
         """What the driver raises where it is called directly."""
+
+    @property
+    @abc.abstractmethod
+    def clashes(self) -> tuple[type[Exception], ...]:
+        """Of `driver_errors`, those for rows that the schema does not allow: a key is there already."""
 
     @abc.abstractmethod
     def meaning(self, error: Exception) -> GlancetuiError | None:
@@ -103,10 +121,6 @@ class Dialect(abc.ABC):
         """Let go of what is held besides the engine."""
 
     # -- values --------------------------------------------------------------------------------------------------------
-
-    def time_in(self, at: datetime) -> object:
-        """A time as the driver takes it."""
-        return at
 
     def stored(self, at: datetime) -> datetime:
         """A time as it reads back from Glance's columns."""

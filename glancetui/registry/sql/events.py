@@ -8,7 +8,7 @@ wants to read them. Only these take turns; writers do not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -21,7 +21,7 @@ NUMBERED_AT_ONCE = 1_000
 _PRUNE_EVERY = 1_000  # events; so that pruning costs nothing to speak of
 
 _ADD = sa.insert(gt_events)
-_ADD_NEW = sa.insert(gt_new_events)
+ADD_NEW = sa.insert(gt_new_events)
 _PRUNE = sa.delete(gt_events).where(gt_events.c.number <= sa.bindparam("last_gone"))
 _ANY_NEW = sa.select(gt_new_events.c.id).limit(1)
 _TURN = sa.select(gt_sequences.c.last).where(gt_sequences.c.name == "events").with_for_update()
@@ -44,11 +44,9 @@ _AFTER = (
 _LAST = sa.select(sa.func.max(gt_events.c.number))
 
 
-def add(
-    db: sa.Connection, kind: str, image_id: str | None, actor: Actor, node: str, now: datetime, *, numbered: bool
-) -> None:
-    """`node` stands in where the actor names none."""
-    row = {
+def told(kind: str, image_id: str | None, actor: Actor, node: str, now: datetime) -> dict[str, object]:
+    """An event's row. `node` stands in where the actor names none."""
+    return {
         "kind": kind,
         "image_id": image_id,
         "project": actor.project,
@@ -57,9 +55,10 @@ def add(
         "node": actor.node or node,
         "at": now,
     }
-    if not numbered:
-        db.execute(_ADD_NEW, row)
-        return
+
+
+def add_numbered(db: sa.Connection, row: Mapping[str, object]) -> None:
+    """Where one writes at a time."""
     added = db.execute(_ADD, row)
     number = added.inserted_primary_key[0] if added.inserted_primary_key else 0
     if number % _PRUNE_EVERY == 0:

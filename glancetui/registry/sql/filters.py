@@ -62,21 +62,21 @@ def _shape(place: int, wanted: Filter) -> FilterShape:
             return FilterShape("property", place)
 
 
-def parameters_of(query: ImageQuery, dialect: Dialect) -> dict[str, object]:
+def parameters_of(query: ImageQuery) -> dict[str, object]:
     values: dict[str, object] = {}
     for place, each in enumerate(query.filters):
-        values.update(_parameters(place, each, dialect))
+        values.update(_parameters(place, each))
     for number, tag in enumerate(query.tags):
         values[f"f{len(query.filters) + number}_0"] = tag
     return values
 
 
-def _parameters(place: int, wanted: Filter, dialect: Dialect) -> dict[str, object]:
+def _parameters(place: int, wanted: Filter) -> dict[str, object]:
     match wanted:
         case OneOf():
             return {f"f{place}_{number}": _comparable(value) for number, value in enumerate(wanted.values)}
         case TimeIs():
-            return {f"f{place}_0": dialect.time_in(wanted.at)}
+            return {f"f{place}_0": wanted.at}
         case Between():
             return {f"f{place}_0": _bounded(wanted.least), f"f{place}_1": _bounded(wanted.most)}
         case PropertyIs():

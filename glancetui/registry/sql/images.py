@@ -7,13 +7,12 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import exc
 
 from glancetui.errors import Duplicate, LimitExceeded, NotFound
 from glancetui.model import Image, ImageLocation, ImageStatus
 from glancetui.registry.interface import ImageChange, NewImage, Seen
 from glancetui.registry.sql import notices, outbox, quotas
-from glancetui.registry.sql.change import Change, State
+from glancetui.registry.sql.change import Change, State, Write
 from glancetui.registry.sql.expressions import exactly, live, same_text
 from glancetui.registry.sql.tables import (
     gt_tombstones,
@@ -65,16 +64,15 @@ def create(change: Change, new: NewImage, allowance: Allowance = UNLIMITED) -> I
         )
     }  # fmt: skip
     row.update(status=ImageStatus.QUEUED.value, created_at=change.now, updated_at=change.now)
-    if change.db.execute(_TOMBSTONE, {"image_id": new.id}).fetchone() is not None:
+    if change.rows(_TOMBSTONE, {"image_id": new.id}):
         raise _used(new.id)
     try:
-        change.db.execute(_ADD_IMAGE, {**row, "deleted": False})
-    except exc.IntegrityError as error:
+        change.run(_ADD_IMAGE, {**row, "deleted": False})
+    except change.clashes as error:
         raise _used(new.id) from error
     quotas.check_new(change, new.owner, allowance)
-    _add_properties(change, new.id, new.properties)
-    _add_tags(change, new.id, tags)
-    change.tell("image.create", new.id)
+    rows = _properties(change, new.id, new.properties), _tags(change, new.id, tags)
+    change.tell("image.create", new.id, beside=rows)
     change.notify(new.id, "image.create")
     return Image(**row, properties=dict(new.properties), tags=tags)
 
@@ -97,8 +95,7 @@ def apply(change: Change, seen: Seen, wanted: ImageChange) -> Image:
         _replace_properties(change, seen.image_id, wanted.properties)
     if wanted.tags is not msgspec.UNSET:
         _replace_tags(change, seen.image_id, set(wanted.tags))
-    change.update(state, columns)
-    change.tell("image.update", seen.image_id)
+    change.tell("image.update", seen.image_id, beside=change.updating(state, columns))
     change.notify(seen.image_id, "image.update")
     return change.image(seen.image_id)
 
@@ -115,23 +112,22 @@ def delete_row(change: Change, state: State, keep: float | None = None) -> None:
     owed = outbox.owe_locations(change, image_id, keep=keep)
     status = ImageStatus.DELETED if keep is None or not owed else ImageStatus.PENDING_DELETE
     gone = {"of_image": image_id, "deleted": True, "deleted_at": change.now, "updated_at": change.now}
-    for statement in _DROP_ALL:
-        change.db.execute(statement, gone)
-    change.db.execute(_DROP_LOCATIONS, {**gone, "status": status.value})
-    change.update(state, {"status": status.value, "deleted": True, "deleted_at": change.now})
-    change.tell("image.delete", image_id)
+    changes = [
+        *(Write(statement, [gone]) for statement in _DROP_ALL),
+        Write(_DROP_LOCATIONS, [{**gone, "status": status.value}]),
+        *change.updating(state, {"status": status.value, "deleted": True, "deleted_at": change.now}),
+    ]
+    change.tell("image.delete", image_id, beside=changes)
 
 
 def add_tag(change: Change, image_id: str, tag: str, quota: int) -> None:
     state = change.live(image_id)
-    tags = set(change.db.execute(_TAGS, {"image_id": image_id}).scalars())
+    tags = _present_tags(change, image_id)
     if tag in tags:
         return
     if 0 <= quota <= len(tags):
         raise LimitExceeded(f"Image {image_id} has {len(tags)} tags; {quota} are allowed. Remove one first.")
-    _add_tags(change, image_id, [tag])
-    change.next_revision(state)
-    change.tell("image.update", image_id)
+    change.tell("image.update", image_id, beside=[_tags(change, image_id, [tag]), change.next_revision(state)])
     change.notify(image_id, "image.update")
 
 
@@ -139,8 +135,7 @@ def remove_tag(change: Change, image_id: str, tag: str) -> None:
     state = change.live(image_id)
     if not _drop_tag(change, image_id, tag):
         raise NotFound(f"Image {image_id} has no tag {tag}.")
-    change.next_revision(state)
-    change.tell("image.update", image_id)
+    change.tell("image.update", image_id, beside=[change.next_revision(state)])
     change.notify(image_id, "image.update")
 
 
@@ -149,11 +144,11 @@ def drop_locations(change: Change, image_id: str, urls: Collection[str]) -> None
     outbox.owe_locations(change, image_id, urls)
     gone = {"of_image": image_id, "deleted": True, "deleted_at": change.now, "updated_at": change.now}
     for url in urls:
-        change.db.execute(_DROP_LOCATION, {**gone, "status": "deleted", "url": url})
+        change.run(_DROP_LOCATION, {**gone, "status": "deleted", "url": url})
 
 
 def insert_location(change: Change, image_id: str, location: ImageLocation) -> None:
-    change.db.execute(
+    change.run(
         _ADD_LOCATION,
         {
             "image_id": image_id,
@@ -169,28 +164,25 @@ def insert_location(change: Change, image_id: str, location: ImageLocation) -> N
 
 def merge_properties(change: Change, image_id: str, wanted: Mapping[str, str], dropped: Collection[str] = ()) -> None:
     """Sets some properties and drops others; the rest stay as they are."""
-    rows = {row[0]: row for row in change.db.execute(_PROPERTIES, {"image_id": image_id})}
+    rows = {row[0]: row for row in change.rows(_PROPERTIES, {"image_id": image_id})}
     kept = {name: value for name, value, deleted in rows.values() if not deleted and name not in dropped}
     _replace_properties(change, image_id, {**kept, **wanted})
 
 
 def property_of(change: Change, image_id: str, name: str) -> str | None:
-    rows = change.db.execute(_PROPERTIES, {"image_id": image_id})
+    rows = change.rows(_PROPERTIES, {"image_id": image_id})
     return next((value for found, value, deleted in rows if found == name and not deleted), None)
 
 
-def _add_properties(change: Change, image_id: str, properties: Mapping[str, str | None]) -> None:
+def _properties(change: Change, image_id: str, properties: Mapping[str, str | None]) -> Write:
     rows = [
         {"image_id": image_id, "name": name, "value": value, **_fresh(change)} for name, value in properties.items()
     ]
-    if rows:
-        change.db.execute(_ADD_PROPERTIES, rows)
+    return Write(_ADD_PROPERTIES, rows)
 
 
-def _add_tags(change: Change, image_id: str, tags: Iterable[str]) -> None:
-    rows = [{"image_id": image_id, "value": tag, **_fresh(change)} for tag in tags]
-    if rows:
-        change.db.execute(_ADD_TAGS, rows)
+def _tags(change: Change, image_id: str, tags: Iterable[str]) -> Write:
+    return Write(_ADD_TAGS, [{"image_id": image_id, "value": tag, **_fresh(change)} for tag in tags])
 
 
 def _fresh(change: Change) -> dict[str, object]:
@@ -199,26 +191,27 @@ def _fresh(change: Change) -> dict[str, object]:
 
 def _replace_properties(change: Change, image_id: str, wanted: Mapping[str, str | None]) -> None:
     """Removed ones keep their rows; one of a removed name comes back in its row, since names are unique for ever."""
-    rows = {row[0]: row for row in change.db.execute(_PROPERTIES, {"image_id": image_id})}
-    _add_properties(change, image_id, {name: value for name, value in wanted.items() if name not in rows})
-    updates: list[dict[str, object]] = []
+    rows = {row[0]: row for row in change.rows(_PROPERTIES, {"image_id": image_id})}
+    change.write(_properties(change, image_id, {name: value for name, value in wanted.items() if name not in rows}))
     for name, value, deleted in rows.values():
         of = {"of_image": image_id, "named": name, "updated_at": change.now}
         if name in wanted and (deleted or value != wanted[name]):
-            updates.append({**of, "value": wanted[name], "deleted": False, "deleted_at": None})
+            change.run(_SET_PROPERTY, {**of, "value": wanted[name], "deleted": False, "deleted_at": None})
         elif name not in wanted and not deleted:
-            updates.append({**of, "value": value, "deleted": True, "deleted_at": change.now})
-    if updates:
-        change.db.execute(_SET_PROPERTY, updates)
+            change.run(_SET_PROPERTY, {**of, "value": value, "deleted": True, "deleted_at": change.now})
 
 
 def _replace_tags(change: Change, image_id: str, wanted: set[str]) -> None:
-    present = set(change.db.execute(_TAGS, {"image_id": image_id}).scalars())
-    _add_tags(change, image_id, sorted(wanted - present))
+    present = _present_tags(change, image_id)
+    change.write(_tags(change, image_id, sorted(wanted - present)))
     for tag in present - wanted:
         _drop_tag(change, image_id, tag)
 
 
+def _present_tags(change: Change, image_id: str) -> set[str]:
+    return {row[0] for row in change.rows(_TAGS, {"image_id": image_id})}
+
+
 def _drop_tag(change: Change, image_id: str, tag: str) -> bool:
     gone = {"of_image": image_id, "tag": tag, "deleted": True, "deleted_at": change.now, "updated_at": change.now}
-    return change.db.execute(_DROP_TAG, gone).rowcount > 0
+    return change.run(_DROP_TAG, gone) > 0

@@ -77,7 +77,7 @@ class Pages:
         if query.limit < 1 or any(isinstance(each, OneOf) and not each.values for each in query.filters):
             return []
         shape = shape_of(query)
-        values = values_of(query, self._dialect)
+        values = values_of(query)
         marker_nulls = self._marker_nulls(db, query, shape, values)
         planned = self._with_plan(db, shape, values)
         if planned is None:

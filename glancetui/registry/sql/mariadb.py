@@ -74,6 +74,10 @@ class MariaDb(ServerDialect):
             found: Sequence[Sequence[Any]] = cursor.fetchall()  # Any: as the columns are
         return found
 
+    def affect(self, db: sa.Connection, statement: str, values: Sequence[object]) -> int:
+        with _driver(db).cursor() as cursor:
+            return int(cursor.execute(statement, values))
+
     def run(self, db: sa.Connection, statement: str) -> None:
         _driver(db).query(statement)
 
@@ -82,6 +86,12 @@ class MariaDb(ServerDialect):
         import pymysql  # only where it is used
 
         return (pymysql.MySQLError,)
+
+    @property
+    def clashes(self) -> tuple[type[Exception], ...]:
+        import pymysql
+
+        return (pymysql.IntegrityError,)
 
     def meaning(self, error: Exception) -> GlancetuiError | None:
         number = error.args[0] if error.args and isinstance(error.args[0], int) else 0

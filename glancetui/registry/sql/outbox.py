@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from glancetui.model import Location
 from glancetui.registry.interface import OutboxEntry
-from glancetui.registry.sql.change import Change
+from glancetui.registry.sql.change import Change, Write
 from glancetui.registry.sql.expressions import exactly, live
 from glancetui.registry.sql.tables import gt_outbox, image_locations, images
 
@@ -77,11 +77,10 @@ def owe_locations(change: Change, image_id: str, urls: Collection[str] | None = 
             "due_at": change.moment + timedelta(seconds=keep or 0),
             "created_at": change.moment,
         }
-        for url, meta_data in change.db.execute(_OWED, {"image_id": image_id})
+        for url, meta_data in change.rows(_OWED, {"image_id": image_id})
         if urls is None or url in urls
     ]
-    if rows:
-        change.db.execute(_ADD, rows)
+    change.write(Write(_ADD, rows))
     return len(rows)
 
 

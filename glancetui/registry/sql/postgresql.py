@@ -15,7 +15,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.util import ClauseAdapter
 
 from glancetui.errors import BadRequest, ConfigError, Duplicate, GlancetuiError, RegistryUnavailable
-from glancetui.registry.sql.dialect import Lost, Undone
+from glancetui.registry.sql.dialect import Lost, Spelled, Undone
 from glancetui.registry.sql.expressions import Columns, Conditions, in_order
 from glancetui.registry.sql.servers import ServerDialect
 
@@ -84,6 +84,19 @@ class PostgreSql(ServerDialect):
         found: Sequence[Sequence[Any]] = _driver(db).execute(statement, values).fetchall()  # Any: as the columns are
         return found
 
+    def affect(self, db: sa.Connection, statement: str, values: Sequence[object]) -> int:
+        return _driver(db).execute(statement, values).rowcount
+
+    def affect_all(self, db: sa.Connection, statements: Sequence[Spelled]) -> None:
+        """All at once: half of what a small statement costs is its way there and back."""
+        if not statements:
+            return
+        *before, (last, _) = statements
+        parts = ", ".join([f"w{number} AS ({text})" for number, (text, _) in enumerate(before)])
+        self.affect(
+            db, f"WITH {parts} {last}" if parts else last, [each for _, values in statements for each in values]
+        )
+
     def run(self, db: sa.Connection, statement: str) -> None:
         _driver(db).execute(statement, prepare=False)
 
@@ -92,6 +105,12 @@ class PostgreSql(ServerDialect):
         import psycopg  # only where it is used
 
         return (psycopg.Error,)
+
+    @property
+    def clashes(self) -> tuple[type[Exception], ...]:
+        import psycopg
+
+        return (psycopg.IntegrityError,)
 
     def meaning(self, error: Exception) -> GlancetuiError | None:
         state = getattr(error, "sqlstate", None)

@@ -50,6 +50,7 @@ from glancetui.registry.sql.database import Clock, Database, Result, utc_now
 from glancetui.registry.sql.listing import Pages
 from glancetui.registry.sql.metadefs.registry import SqlMetadefs
 from glancetui.registry.sql.show import Show
+from glancetui.registry.sql.statement import Kept
 from glancetui.registry.values import UNLIMITED
 
 log = logging.getLogger(__name__)
@@ -69,13 +70,14 @@ class SqlRegistry(SqlMetadefs):
         self._pages = Pages(database)
         self._counts = Counts(database)
         self._show = Show(database)
+        self._kept = Kept(database)  # statements of changes
         # Not from 0: processes that end before their thousandth change would never number an event.
         self._changes = itertools.count(random.randrange(events.NUMBERED_AT_ONCE))  # noqa: S311 - no secret
 
     def _change(self, actor: Actor, work: Callable[[Change], Result]) -> Result:
-        dialect, show = self._database.dialect, self._show
+        dialect, kept, show = self._database.dialect, self._kept, self._show
         result = self._database.write(
-            lambda db: work(Change(db, dialect, show, self._clock(), actor, self._node, self._owed))
+            lambda db: work(Change(db, dialect, kept, show, self._clock(), actor, self._node, self._owed))
         )
         if dialect.concurrent and next(self._changes) % events.NUMBERED_AT_ONCE == 0:
             self._number_unread_events()

@@ -58,8 +58,8 @@ def shape_of(query: ImageQuery) -> Shape:
     )
 
 
-def values_of(query: ImageQuery, dialect: Dialect) -> dict[str, object]:
-    values = filters.parameters_of(query, dialect)
+def values_of(query: ImageQuery) -> dict[str, object]:
+    values = filters.parameters_of(query)
     values.update(
         project=query.viewer.project,
         member_status=query.member_status,

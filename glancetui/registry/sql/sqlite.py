@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -133,12 +132,21 @@ class Sqlite(Dialect):
             cursor.close()  # a statement left unfinished would hold its view of the database
         return found
 
+    def affect(self, db: sa.Connection, statement: str, values: Sequence[object]) -> int:
+        cursor = _driver(db).execute(statement, values)
+        cursor.close()
+        return cursor.rowcount
+
     def run(self, db: sa.Connection, statement: str) -> None:
         _driver(db).execute(statement).close()
 
     @property
     def driver_errors(self) -> tuple[type[Exception], ...]:
         return (sqlite3.Error,)
+
+    @property
+    def clashes(self) -> tuple[type[Exception], ...]:
+        return (sqlite3.IntegrityError,)
 
     def meaning(self, error: Exception) -> GlancetuiError | None:
         if type(error) in _AWAY:  # of their subclasses, the others are mistakes of ours
@@ -152,10 +160,6 @@ class Sqlite(Dialect):
         return findings + [
             f"Row {row[1]} of {row[0]} refers to a row of {row[2]} that is not there." for row in orphans
         ]
-
-    def time_in(self, at: datetime) -> object:
-        """Text; such strings sort as the times do."""
-        return at.isoformat(" ", "microseconds")
 
     def found_by_id(
         self, keys: sa.Select[Any], table: sa.Table, ids: sa.Select[Any], conditions: Conditions
