@@ -63,21 +63,24 @@ class _Resource:
 
 
 class Router:
-    """Finds a route among those whose paths have as many segments; literal paths are looked at first."""
+    """Finds a route among those whose paths have as many segments and begin alike; literal ones are looked at first.
+
+    The first two segments of every path are literal.
+    """
 
     def __init__(self, routes: Iterable[Route]) -> None:
         resources: dict[tuple[str, ...], _Resource] = {}
         for route in routes:
             segments = tuple(route.path_template.split("/")[1:])
             resources.setdefault(segments, _Resource(segments)).methods[route.method] = route.handler
-        self._by_length: dict[int, list[_Resource]] = {}
+        self._alike: dict[tuple[object, ...], list[_Resource]] = {}
         for segments, resource in sorted(resources.items(), key=lambda item: len(_Resource(item[0]).names)):
-            self._by_length.setdefault(len(segments), []).append(resource)
+            self._alike.setdefault((len(segments), *segments[:2]), []).append(resource)
 
     def find(self, method: str, segments: list[str]) -> Match:
         """`segments` are decoded. Raises MethodNotAllowed where the path is known, else NotFound or MethodUnknown."""
         allowed: set[str] = set()
-        for resource in self._by_length.get(len(segments), ()):
+        for resource in self._alike.get((len(segments), *segments[:2]), ()):
             if resource.matches(segments):
                 handler = resource.methods.get(method)
                 if handler is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 
 import msgspec
@@ -37,6 +38,7 @@ class NoAuthentication:
         return Catalog(())
 
 
+@functools.lru_cache(maxsize=64)  # a client names the same host in each request
 def is_loopback_name(host: bytes | None) -> bool:
     """Whether a Host header names this machine's loopback: localhost, 127.0.0.0/8 or ::1, with any port."""
     if host is None:
