@@ -19,6 +19,16 @@ def test_a_created_image_reads_back_as_it_was_answered(registry: SqlRegistry) ->
     assert image.revision == 0
 
 
+def test_as_many_properties_and_tags_as_one_wants_are_written(registry: SqlRegistry) -> None:
+    first, second = ({f"p{number}": str(number) for number in range(begin, begin + 50)} for begin in (0, 20))
+    image = made(registry, properties=first, tags=tuple(sorted(first)))
+    assert registry.image(image.id, ADMIN) == image
+    change = ImageChange(properties=second, tags=tuple(sorted(second)))
+    after = registry.change_image(seen(image), change, ACTOR)
+    assert after == registry.image(image.id, ADMIN)
+    assert (after.properties, after.tags) == (second, tuple(sorted(second)))
+
+
 def test_an_id_is_never_used_twice_even_after_deletion(registry: SqlRegistry) -> None:
     image = made(registry)
     with pytest.raises(Duplicate):

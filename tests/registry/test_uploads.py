@@ -41,10 +41,15 @@ def test_only_a_queued_image_takes_data_and_only_as_it_was_seen(registry: SqlReg
 def test_an_abandoned_upload_leaves_a_queued_image_that_knows_why(registry: SqlRegistry) -> None:
     image = made(registry)
     intent = begun(registry, image)
-    registry.abandon_upload(intent, "the disk is full", ACTOR)
+    registry.abandon_upload(intent, "the disk is full \U0001f4be", ACTOR)
     registry.abandon_upload(intent, "again", ACTOR)
     after = registry.image(image.id, ADMIN)
-    assert (after.status, after.size, after.checksum, after.reason) == ("queued", None, None, "the disk is full")
+    assert (after.status, after.size, after.checksum, after.reason) == (
+        "queued",
+        None,
+        None,
+        "the disk is full \U0001f4be",
+    )
     again = registry.publish_upload(begun(registry, after), published(image.id), ACTOR)
     assert again.reason is None
 
