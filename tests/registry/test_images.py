@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
@@ -27,6 +30,32 @@ def test_as_many_properties_and_tags_as_one_wants_are_written(registry: SqlRegis
     after = registry.change_image(seen(image), change, ACTOR)
     assert after == registry.image(image.id, ADMIN)
     assert (after.properties, after.tags) == (second, tuple(sorted(second)))
+
+
+#: Of a creation and of a deletion, BEGIN and COMMIT among them; SQLite's events go another way.
+SENT = {"sqlite": (6, 10), "mariadb": (7, 11), "postgresql": (5, 6)}
+
+
+def test_a_change_is_few_ways_to_the_database(
+    registry: SqlRegistry, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    kind = type(registry._database.dialect)
+
+    def counted(send: Callable[..., object]) -> Callable[..., object]:
+        def count(self: object, db: object, statement: str, *values: object) -> object:
+            sent.append(statement)
+            return send(self, db, statement, *values)
+
+        return count
+
+    for name in ("rows", "affect", "run"):
+        monkeypatch.setattr(kind, name, counted(getattr(kind, name)))
+    registry._changes = itertools.count(1)  # far from the change after which events are numbered
+    image = made(registry, properties={"a": "1", "b": "2"}, tags=("x", "y"))
+    created = len(sent)
+    registry.delete_image(seen(image), ACTOR)
+    assert (created, len(sent) - created) == SENT[place.kind], sent
 
 
 def test_an_id_is_never_used_twice_even_after_deletion(registry: SqlRegistry) -> None:
