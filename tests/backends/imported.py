@@ -40,7 +40,9 @@ class Imported:
         script = [] if program == "python" else [str(self._bin / program)]
         with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
             words = [*script, *arguments]
-            code = self._ask({"words": words, "environment": environment, "streams": [out.name, err.name]}, seconds)
+            code = self._ask(
+                {"words": words, "environment": dict(environment), "streams": [out.name, err.name]}, seconds
+            )
             return Ran(code, out.read().decode(), err.read().decode())
 
     def _ask(self, command: Mapping[str, object], seconds: float) -> int:
