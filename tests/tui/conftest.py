@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from textual._context import active_app
+from textual.app import App
+from textual.screen import Screen
 
 STILL = 8  # turns of the loop without a message: so long may a handler await what is ready
 MOST = 1000  # turns, for what moves without end
@@ -18,11 +21,25 @@ def keys_as_fast_as_they_are_handled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def all_is_handled(*_: float) -> None:
-    """All widgets of the screen have handled what they were sent, and what that made others send."""
-    app, still = active_app.get(), 0
+    """All widgets of the screen have handled what they were sent, and what that made others send; it is drawn, and what
+    waits for that has begun."""
+    app = active_app.get()
+    await no_messages(app)
+    for screen in shown(app):
+        screen._on_timer_update()
+    await no_messages(app)
+
+
+async def no_messages(app: App[object]) -> None:
+    still = 0
     for _ in range(MOST):
         await asyncio.sleep(0)
-        shown = [widget for screen in app.screen_stack[-1:] for widget in screen.walk_children(with_self=True)]
-        still = 0 if any(pump.message_queue_size for pump in (app, *shown)) else still + 1
+        widgets = [widget for screen in shown(app) for widget in screen.walk_children(with_self=True)]
+        still = 0 if any(pump.message_queue_size for pump in (app, *widgets)) else still + 1
         if still == STILL:
             return
+
+
+def shown(app: App[object]) -> Sequence[Screen[object]]:
+    """The one on top; none while the application ends."""
+    return app.screen_stack[-1:]
