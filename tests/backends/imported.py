@@ -6,6 +6,7 @@ environment, arguments, streams and an end of its own. `python -P imported.py TE
 
 from __future__ import annotations
 
+import functools
 import gc
 import json
 import os
@@ -60,9 +61,19 @@ class Imported:
 @contextmanager
 def imported(venv: Path, text: str) -> Iterator[Imported]:
     """`text`: Python that imports what the commands need. What it leaves out is imported by each of them, as ever."""
-    command = [str(venv / "bin/python"), "-P", __file__, text]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # ends with its stdin
+    with started(venv, text) as process:  # ends with its stdin
         yield Imported(venv, process)
+
+
+@functools.cache
+def shared(venv: Path, text: str) -> Imported:
+    """As `imported`, for as long as this process lives: the other one ends when nobody can ask it any more."""
+    return Imported(venv, started(venv, text))
+
+
+def started(venv: Path, text: str) -> subprocess.Popen[bytes]:
+    command = [str(venv / "bin/python"), "-P", __file__, text]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 def main() -> None:
