@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -33,12 +34,33 @@ def keystone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keystone]:
         pytest.skip(f"Keystone cannot be installed: {error}")
 
 
+gc.disable()  # until the tests are collected: that leaves little garbage, and looking for it takes a fifth of the time
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay to the end; no later look for garbage need pass over them."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest first, or one worker would be left with it at the end. Groups stay together."""
+    """What takes longest first, or one worker would be left with it at the end. Groups stay together, and so do the
+    tests of a module that share what it starts: each worker would start its own."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None and shares(item):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
     seconds: dict[str, float] = {}
     for item in items:
         seconds[group(item)] = seconds.get(group(item), 0) + takes(item)
-    items.sort(key=lambda item: -seconds[group(item)])
+    items.sort(key=lambda item: (-seconds[group(item)], group(item) == item.nodeid))
+
+
+def shares(item: pytest.Item) -> bool:
+    """Whether it uses a fixture that its module has once."""
+    found = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    return any(each.scope == "module" for definitions in found.values() for each in definitions)
 
 
 def group(item: pytest.Item) -> str:

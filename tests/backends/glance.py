@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.backends.imported import shared
 from tests.backends.processes import CannotStart, free_port, process, wait_until_serving
 
 #: Of paste's pipelines, one more than Glance ships: who asks is read from identity headers, as behind `authtoken`, so
@@ -123,11 +124,11 @@ class Glance:
 
     def manage(self, *arguments: str) -> str:
         """Raises CannotStart."""
-        command = [str(self.venv / "bin/glance-manage"), "--config-file", str(self.conf), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise CannotStart(f"glance-manage {' '.join(arguments)}: {done.stdout[-500:]}{done.stderr[-2000:]}")
-        return done.stdout
+        words = ["--config-file", str(self.conf), *arguments]
+        done = shared(self.venv, "import glance.cmd.manage").run("glance-manage", words, os.environ)
+        if done.code:
+            raise CannotStart(f"glance-manage {' '.join(arguments)}: {done.out[-500:]}{done.err[-2000:]}")
+        return done.out
 
     @contextmanager
     def running(self, workers: int = 1, threads: int = 8) -> Iterator[subprocess.Popen[bytes]]:

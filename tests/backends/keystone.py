@@ -10,12 +10,13 @@ import os
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.backends.imported import imported
 from tests.backends.peer import peer_venv
 from tests.backends.processes import free_port, wait_until_serving
 
@@ -40,35 +41,8 @@ enforce_scope = true
 enforce_new_defaults = true
 """
 
-# What a deployment sets up once: the service user, and three projects with a user in each.
-SETUP = """
-import os, openstack
-i = openstack.connect().identity
-project = i.create_project(name="service", domain_id="default")
-password = os.environ["OS_PASSWORD"]
-user = i.create_user(name="glance", password=password, domain_id="default", default_project_id=project.id)
-for name in ("admin", "service"):
-    role = i.find_role(name) or i.create_role(name=name)
-    i.assign_project_role_to_user(project, user, role)
-for name, roles in (("alice", ("member",)), ("bob", ("member",)), ("rita", ("reader",))):
-    project = i.create_project(name=name + "-project", domain_id="default")
-    user = i.create_user(name=name, password=os.environ["OS_PASSWORD"], domain_id="default")
-    for role in roles:
-        i.assign_project_role_to_user(project, user, i.find_role(role))
-    print(name, project.id, user.id)
-"""
-
-
-CATALOGUE = """
-import os, openstack
-i = openstack.connect().identity
-kind = os.environ["IMAGE_TYPE"]
-service = next(i.services(type=kind), None) or i.create_service(name=f"glance {kind}", type=kind)
-for endpoint in i.endpoints(service_id=service.id):
-    i.delete_endpoint(endpoint)
-for interface in ("public", "internal", "admin"):
-    i.create_endpoint(service_id=service.id, interface=interface, region_id="RegionOne", url=os.environ["IMAGE_URL"])
-"""
+#: What a deployment sets up once, beside the service's own user: a project for each, and the role in it.
+PEOPLE = {"alice": "member", "bob": "member", "rita": "reader"}
 
 
 @dataclass
@@ -146,8 +120,33 @@ class Keystone:
 
     def put_into_catalogue(self, image_url: str, kind: str = "image") -> None:
         """Clients that ask this Keystone for a service of this type are sent to `image_url`."""
-        more = {"IMAGE_URL": image_url, "IMAGE_TYPE": kind}
-        run([str(peer_venv() / "bin/python"), "-c", CATALOGUE], self.environment() | more)
+        found = self.call("GET", f"services?type={kind}")["services"]
+        service = found[0] if found else self.made("service", name=f"glance {kind}", type=kind)
+        for endpoint in self.call("GET", f"endpoints?service_id={service['id']}")["endpoints"]:
+            self.call("DELETE", f"endpoints/{endpoint['id']}")
+        for interface in ("public", "internal", "admin"):
+            self.made("endpoint", service_id=service["id"], interface=interface, region_id="RegionOne", url=image_url)
+
+    def add_users(self) -> None:
+        """The service's user, and `PEOPLE`."""
+        roles = {role["name"]: role["id"] for role in self.call("GET", "roles")["roles"]}
+        for role in {"admin", "service"} - roles.keys():
+            roles[role] = self.made("role", name=role)["id"]
+        self.add_user("glance", [roles["admin"], roles["service"]])
+        for name, role in PEOPLE.items():
+            self.projects[name] = self.add_user(name, [roles[role]])
+
+    def add_user(self, name: str, roles: Sequence[str]) -> str:
+        """With a project of its own, whose id is returned."""
+        project = self.made("project", name=self.project_name(name), domain_id="default")["id"]
+        user = self.made("user", name=name, password=SECRET, domain_id="default", default_project_id=project)["id"]
+        for role in roles:
+            self.call("PUT", f"projects/{project}/users/{user}/roles/{role}")
+        return str(project)
+
+    def made(self, kind: str, **fields: object) -> dict[str, Any]:
+        made: dict[str, Any] = self.call("POST", f"{kind}s", {kind: fields})[kind]
+        return made
 
     def call(self, method: str, path: str, body: object = None, user: str = "admin") -> Any:
         """The JSON of an answer of its API below /v3, None where it is empty. Raises HTTPError."""
@@ -181,18 +180,17 @@ def running_keystone(folder: Path) -> Iterator[Keystone]:
     """Raises PeerUnavailable where it cannot be installed."""
     venv = peer_venv()
     folder.mkdir(parents=True, exist_ok=True)
-    conf, port = folder / "keystone.conf", free_port()
-    url = f"http://127.0.0.1:{port}/v3"
+    url = f"http://127.0.0.1:{free_port()}/v3"
     keystone = Keystone(url, folder)
     keystone.configure()
-    manage(venv, conf, url)
+    manage(venv, folder / "keystone.conf", url)
     (folder / "wsgi.py").write_text(
         "from keystone.server.wsgi import initialize_public_application\n"
         "application = initialize_public_application()\n"
     )
     try:
         keystone.start()
-        keystone.projects = set_up(venv, keystone)
+        keystone.add_users()
         yield keystone
     finally:
         keystone.stop()
@@ -204,18 +202,7 @@ def manage(venv: Path, conf: Path, url: str) -> None:
     bootstrap = ["bootstrap", "--bootstrap-password", SECRET, "--bootstrap-region-id", "RegionOne"]
     for interface in ("admin", "public", "internal"):
         bootstrap += [f"--bootstrap-{interface}-url", url]
-    for arguments in (["db_sync"], ["fernet_setup", *keys], ["credential_setup", *keys], bootstrap):
-        run([str(venv / "bin/keystone-manage"), "--config-file", str(conf), *arguments], {})
-
-
-def set_up(venv: Path, keystone: Keystone) -> dict[str, str]:
-    lines = run([str(venv / "bin/python"), "-c", SETUP], keystone.environment()).splitlines()
-    return {name: project for name, project, _ in (line.split() for line in lines)}
-
-
-def run(command: list[str], environment: dict[str, str]) -> str:
-    done = subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=120
-    )
-    assert done.returncode == 0, f"{command[0]}: {done.stderr[-2000:]}"
-    return done.stdout
+    with imported(venv, "import keystone.cmd.manage") as commands:
+        for arguments in (["db_sync"], ["fernet_setup", *keys], ["credential_setup", *keys], bootstrap):
+            ran = commands.run("keystone-manage", ["--config-file", str(conf), *arguments], os.environ)
+            assert ran.code == 0, f"keystone-manage {arguments[0]}: {ran.err[-2000:]}"

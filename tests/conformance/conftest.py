@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -13,19 +14,29 @@ from pathlib import Path
 import bcrypt
 import pytest
 
+from tests.backends.imported import Imported, imported
 from tests.backends.keystone import Keystone
 from tests.backends.peer import PeerUnavailable, peer_venv
 from tests.serving import running_server
 
 GRUB_ISO = Path("/usr/lib/grub-rescue/grub-rescue-cdrom.iso")
 PASSWORD = "basic-secret-Wq3"
+#: What `openstack` and `glance` import: the former, at every start, each module that has a command of its.
+CLIENTS = """
+import glanceclient.shell, glanceclient.v2.shell
+from importlib import import_module, metadata
+for distribution in metadata.distributions():
+    for entry in distribution.entry_points:
+        if entry.group.startswith("openstack."):
+            import_module(entry.module)
+"""
 
 
 @dataclass(frozen=True)
 class StockClients:
     """The unmodified `openstack` and `glance` commands against one endpoint."""
 
-    venv: Path
+    commands: Imported
     endpoint: str
     environment: dict[str, str]
     glance_flags: tuple[str, ...] = ()
@@ -43,19 +54,25 @@ class StockClients:
     def python(self, script: str, *arguments: str, user: str | None = None) -> str:
         return self.call("python", ("-c", script, *arguments), user, False)
 
+    def said(self, program: str, *commands: str, user: str | None = None) -> list[str]:
+        """What each command line prints. One that begins with `! ` is to fail; then it is what it says about that."""
+        ask = {"openstack": self.openstack, "glance": self.glance}[program]
+        return [
+            ask(*shlex.split(command.removeprefix("! ")), user=user, fails=command.startswith("! "))
+            for command in commands
+        ]
+
     def call(self, program: str, arguments: tuple[str, ...], user: str | None, fails: bool) -> str:
+        ran = self.commands.run(program, arguments, self.environment_of(program, user))
+        assert (ran.code != 0) == fails, f"{program} {' '.join(arguments)}: {ran.code}\n{ran.err[-3000:]}"
+        return ran.err if fails else ran.out
+
+    def environment_of(self, program: str, user: str | None = None) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
         environment = clean | self.environment | (self.users[user] if user else {})
         if program == "glance" and environment.get("OS_AUTH_TYPE") == "none":
             del environment["OS_AUTH_TYPE"]  # glanceclient wants a user for any type; without one its flags suffice
-        command = [str(self.venv / "bin" / program), *arguments]
-        done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=110
-        )
-        assert (done.returncode != 0) == fails, (
-            f"{program} {' '.join(arguments)}: {done.returncode}\n{done.stderr[-3000:]}"
-        )
-        return done.stderr if fails else done.stdout
+        return environment
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +81,12 @@ def venv() -> Path:
         return peer_venv()
     except PeerUnavailable as error:
         pytest.skip(f"the stock clients cannot be installed: {error}")
+
+
+@pytest.fixture(scope="session")
+def stock(venv: Path) -> Iterator[Imported]:
+    with imported(venv, CLIENTS) as commands:
+        yield commands
 
 
 @pytest.fixture(scope="session")
@@ -84,10 +107,10 @@ def qcow2(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def no_auth(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockClients]:
+def no_auth(stock: Imported, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockClients]:
     with running_server(tmp_path_factory.mktemp("none"), auth="none") as server:
         yield StockClients(
-            venv,
+            stock,
             server.endpoint,
             {"OS_AUTH_TYPE": "none", "OS_ENDPOINT": server.endpoint},
             glance_flags=("--os-image-url", server.endpoint, "--os-auth-token", "unused"),
@@ -95,7 +118,7 @@ def no_auth(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
 
 
 @pytest.fixture(scope="module")
-def basic_auth(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockClients]:
+def basic_auth(stock: Imported, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockClients]:
     folder = tmp_path_factory.mktemp("basic")
     passwords, identities = folder / "htpasswd", folder / "identities"
     digest = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
@@ -106,7 +129,7 @@ def basic_auth(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         # With this type clients discover no versions, so the endpoint names one.
         login = {"OS_AUTH_TYPE": "http_basic", "OS_ENDPOINT": f"{server.endpoint}/v2", "OS_PASSWORD": PASSWORD}
         yield StockClients(
-            venv,
+            stock,
             server.endpoint,
             login | {"OS_USERNAME": "root"},
             users={"alice": login | {"OS_USERNAME": "alice"}},
@@ -114,9 +137,11 @@ def basic_auth(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="module")
-def keystone_auth(venv: Path, keystone: Keystone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockClients]:
+def keystone_auth(
+    stock: Imported, keystone: Keystone, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StockClients]:
     folder = tmp_path_factory.mktemp("service")
     with running_server(folder, auth="keystone", config=keystone.service_options()) as service:
         keystone.put_into_catalogue(service.endpoint)
         users = {name: keystone.environment(name) for name in keystone.projects}
-        yield StockClients(venv, service.endpoint, keystone.environment(), users=users)
+        yield StockClients(stock, service.endpoint, keystone.environment(), users=users)

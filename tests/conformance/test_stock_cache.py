@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.backends.glance import HEADERS, Glance, new_glance
+from tests.backends.imported import Imported
 from tests.backends.processes import CannotStart
 from tests.conformance.conftest import StockClients
 from tests.faults.processes import kill_tree
@@ -62,12 +63,12 @@ assert not cloud.image.get_image_cache().cached_images
 
 
 @pytest.fixture(scope="module")
-def clients(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockClients]:
+def clients(stock: Imported, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockClients]:
     folder = tmp_path_factory.mktemp("cache")
     config = f"[DEFAULT]\nimage_cache_dir = {folder}/cache\nworker_self_reference_url = {NODE}\n"
     with running_server(folder, config=config) as server:
         yield StockClients(
-            venv,
+            stock,
             server.endpoint,
             {"OS_AUTH_TYPE": "none", "OS_ENDPOINT": server.endpoint},
             glance_flags=("--os-image-url", server.endpoint, "--os-auth-token", "unused"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.conformance.conftest import StockClients
-from tests.conformance.shells import said
 
 
 def sha512(path: Path) -> str:
@@ -193,8 +193,7 @@ print(json.dumps(found))
 @pytest.mark.xdist_group("keystone")
 def test_roles_of_a_real_keystone_decide_who_writes_definitions_and_who_sees_them(keystone_auth: StockClients) -> None:
     clients = keystone_auth
-    said(
-        clients,
+    clients.said(
         "openstack",
         "image metadef namespace create Shown --public -f json",
         "image metadef namespace create Hidden --private -f json",
@@ -202,8 +201,7 @@ def test_roles_of_a_real_keystone_decide_who_writes_definitions_and_who_sees_the
         "image metadef object create --namespace Shown box -f json",
         "image metadef resource type association create Shown OS::Glance::Image -f json",
     )
-    told = said(
-        clients,
+    told = clients.said(
         "openstack",
         "image metadef namespace list -f json",
         "image metadef property show Shown size -f json",
@@ -219,8 +217,7 @@ def test_roles_of_a_real_keystone_decide_who_writes_definitions_and_who_sees_the
     assert json.loads(told[1])["type"] == "integer"
     assert "404" in told[4]
     assert all("403" in text for text in told[5:])
-    told = said(
-        clients,
+    told = clients.said(
         "glance",
         "md-namespace-list",
         "md-property-list Shown",
@@ -237,8 +234,7 @@ def test_roles_of_a_real_keystone_decide_who_writes_definitions_and_who_sees_the
         "namespaces": ["Shown"], "properties": ["size"],
         "create": 403, "update": 403, "property": 403, "delete": 403, "hidden": 404,
     }  # fmt: skip
-    told = said(
-        clients,
+    told = clients.said(
         "glance",
         "md-tag-create Shown --name t",
         "md-namespace-show Hidden",
@@ -247,3 +243,20 @@ def test_roles_of_a_real_keystone_decide_who_writes_definitions_and_who_sees_the
         "md-namespace-list",
     )
     assert ("Hidden" in told[1], "Shown" in told[4]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [("openstack", ["image", "list"]), ("openstack", ["image", "show", "none"]), ("glance", ["image-list"])],
+)
+@pytest.mark.xdist_group("stock-none")
+def test_a_command_started_by_itself_says_the_same(
+    no_auth: StockClients, venv: Path, program: str, words: list[str]
+) -> None:
+    flags = no_auth.glance_flags if program == "glance" else ()
+    environment = no_auth.environment_of(program)
+    alone = subprocess.run(
+        [venv / "bin" / program, *flags, *words], env=environment, capture_output=True, text=True, check=False
+    )
+    ran = no_auth.commands.run(program, [*flags, *words], environment)
+    assert (ran.code, ran.out, ran.err) == (alone.returncode, alone.stdout, alone.stderr)

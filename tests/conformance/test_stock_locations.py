@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends.imported import Imported
 from tests.backends.nginx import Nginx, NotInstalled, running_nginx
 from tests.conformance.conftest import StockClients
 from tests.images.data_path import noise
@@ -35,11 +36,11 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
 
 
 @pytest.fixture(scope="module")
-def clients(venv: Path, nginx: Nginx, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockClients]:
+def clients(stock: Imported, nginx: Nginx, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockClients]:
     folder = tmp_path_factory.mktemp("locations")
     with running_server(folder, auth="none", config=config(nginx.port, folder)) as server:
         flags = ("--os-image-url", server.endpoint, "--os-auth-token", "unused")
-        yield StockClients(venv, server.endpoint, {}, glance_flags=flags)
+        yield StockClients(stock, server.endpoint, {}, glance_flags=flags)
 
 
 def field(shown: str, name: str) -> str:

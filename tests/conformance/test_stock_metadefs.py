@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.conftest import StockClients
-from tests.conformance.shells import said
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.slow(seconds=10), pytest.mark.xdist_group("stock-none")]
 
@@ -41,8 +40,7 @@ print(json.dumps(found))
 
 
 def test_openstack_command_makes_changes_lists_and_deletes_definitions(no_auth: StockClients) -> None:
-    told = said(
-        no_auth,
+    told = no_auth.said(
         "openstack",
         "image metadef namespace create Osc --display-name one --public --unprotected -f json",
         "image metadef namespace set Osc --description changed --display-name two --public",
@@ -85,8 +83,7 @@ def test_glance_command_imports_tags_and_lists_definitions(no_auth: StockClients
         "tags": [{"name": "t"}],
     }
     (tmp_path / "gc.json").write_text(json.dumps(document))
-    told = said(
-        no_auth,
+    told = no_auth.said(
         "glance",
         f"md-namespace-import --file {tmp_path / 'gc.json'}",
         "md-namespace-show Gc --resource-type OS::Glance::Image",

@@ -29,7 +29,7 @@ async def test_ten_thousand_rows_are_walked_with_a_handful_of_pages_in_memory() 
     async with screen(ListService(10_000)) as at:
         for _ in range(30):
             await at.press("pagedown")
-        await at.calm()
+            await at.calm()
         assert at.table.cursor == 30 * at.table.height
         assert sum(page.rows is not None for page in at.images.source.rows._pages) <= 40
         assert "·····" not in at.text()
