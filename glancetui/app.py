@@ -11,7 +11,6 @@ import msgspec
 from glancetui.errors import ConfigError
 from glancetui.tui import settings as tui_settings
 from glancetui.tui.application import GlanceApp
-from glancetui.tui.lost import leave_when_the_terminal_goes
 from glancetui.tui.ports import Service
 from glancetui.tui.private import PrivateService, data_folder
 
@@ -40,7 +39,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         sys.stderr.write(f"glancetui: {error}\n")
         return 2
-    leave_when_the_terminal_goes()
     try:
         app.run(mouse=settings.mouse)
         return app.return_value if app.return_value is not None else app.return_code or 0

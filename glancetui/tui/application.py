@@ -15,6 +15,8 @@ from typing import Protocol
 from rich.text import Text
 from textual.app import App
 from textual.binding import Binding
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
 
 from glancetui.errors import GlancetuiError
@@ -23,6 +25,7 @@ from glancetui.tui.actions import Keymap
 from glancetui.tui.desk import Desk
 from glancetui.tui.figures import now
 from glancetui.tui.glyphs import fitting
+from glancetui.tui.lost import LeavingDriver
 from glancetui.tui.palette import Palette
 from glancetui.tui.ports import Service
 from glancetui.tui.session import Session
@@ -51,6 +54,7 @@ class Opener(Protocol):
 
 
 SWITCH_SECONDS = 0.0005  # after which a thread that reads an answer gives way to a key; Python waits ten times that
+LOOK_SECONDS = 1.0  # between two looks at whether the terminal is still there
 INTERRUPT_TWICE = 2.0  # seconds within which a second ctrl+c quits
 
 
@@ -128,9 +132,18 @@ class GlanceApp(App[int], inherit_bindings=False):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
             self._leave_in_order_on(loop, number)
+        self.set_interval(LOOK_SECONDS, self._leave_a_lost_terminal)
         for complaint in self._complaints:
             self.desk.say(complaint, "warning", seconds=10)
         self.call_after_refresh(self._connect)
+
+    def get_driver_class(self) -> type[Driver]:
+        found = super().get_driver_class()
+        return LeavingDriver if found is LinuxDriver else found
+
+    def _leave_a_lost_terminal(self) -> None:
+        if isinstance(self._driver, LeavingDriver) and self._driver.is_gone:
+            self.exit(128 + signal.SIGHUP)
 
     def _leave_in_order_on(self, loop: asyncio.AbstractEventLoop, number: signal.Signals) -> None:
         loop.add_signal_handler(number, self.exit, 128 + number)  # so that the terminal is put back

@@ -14,18 +14,19 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from textual.app import App
+
+from glancetui.tui.lost import LeavingDriver, Output
 
 PROGRAM = """
 import sys
 from tests.tui.fakes import ListService, Opening
 from glancetui.tui.application import GlanceApp
 from glancetui.tui.desk import Desk
-from glancetui.tui.lost import leave_when_the_terminal_goes
 from glancetui.tui.settings import Settings
 def defect(self): raise ZeroDivisionError("made by a test")
 Desk.act_help = defect
 app = GlanceApp(Opening(ListService(5)), Settings(motion=False, ascii=False))
-leave_when_the_terminal_goes()
 app.run()
 sys.exit(app.return_value if app.return_value is not None else app.return_code)
 """
@@ -97,3 +98,27 @@ def test_it_ends_when_its_terminal_has_gone(program: Program, keys: bytes) -> No
     program.read_until(lambda: b"Publish" in program.written if keys == b"n" else True)
     os.close(program.ours)
     assert program.process.wait(20) == 128 + signal.SIGHUP
+
+
+async def test_a_terminal_that_is_gone_is_known_without_writing_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # the driver sets some for good
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs) as terminal:
+        monkeypatch.setattr(sys, "__stdin__", terminal)
+        driver = LeavingDriver(App())
+        assert not driver.is_gone
+        os.close(ours)
+        assert driver.is_gone
+
+
+def test_what_is_written_to_a_lost_terminal_goes_nowhere_and_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda _, number: told.append(number))
+    ours, theirs = pty.openpty()
+    os.close(ours)
+    with suppress(OSError), os.fdopen(theirs, "w") as terminal:
+        output = Output(terminal)
+        for _ in range(3):
+            output.write("x" * 10_000)
+            output.flush()
+    assert told == [signal.SIGHUP]
