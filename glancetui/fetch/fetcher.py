@@ -19,7 +19,7 @@ from urllib.parse import urljoin
 from glancetui.config.settings import FetchSettings
 from glancetui.errors import FetchFailed
 from glancetui.fetch.filter import Filter, Target
-from glancetui.fetch.route import Route
+from glancetui.fetch.route import Route, words
 
 Method = Literal["GET", "HEAD"]
 MOST_REDIRECTS = 5
@@ -125,6 +125,7 @@ class Fetcher:
                 response.begin()
             except (http.client.HTTPException, ValueError) as error:
                 raise FetchFailed("no-http", f"{target.host} does not answer as a web server does.") from error
+            check_length(response, target.host)
             wire.head_is_over = True
             try:
                 yield Fetched(url, response, wire)
@@ -152,7 +153,7 @@ class Wire(io.RawIOBase):
         try:
             self._socket.sendall(data)
         except OSError as error:
-            raise FetchFailed("broken-off", f"{self._host} took no request: {error}.") from error
+            raise FetchFailed("broken-off", f"{self._host} took no request: {words(error)}.") from error
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(self, BUFFER)
@@ -172,7 +173,7 @@ class Wire(io.RawIOBase):
                 raise self._too_slow() from error
             raise FetchFailed("stalled", f"{self._host} sent nothing for {self._idle:g} seconds.") from error
         except OSError as error:
-            raise FetchFailed("broken-off", f"The connection to {self._host} broke: {error}.") from error
+            raise FetchFailed("broken-off", f"The connection to {self._host} broke: {words(error)}.") from error
         self._received += count
         allowed = FRAMING_FACTOR * self.body + READ_AHEAD if self.head_is_over else HEAD_BYTES + BUFFER
         if self._received > allowed + self.body:
@@ -197,6 +198,17 @@ def head_of(target: Target, method: Method, headers: Mapping[str, str]) -> bytes
             raise FetchFailed("no-http", f"The header {name} cannot be sent.")
     head = f"{method} {target.path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     return head.encode("ascii") + b"\r\n"
+
+
+def check_length(response: http.client.HTTPResponse, host: str) -> None:
+    """A length that says nothing, or two things: where the data end is then anybody's guess."""
+    told = {part.strip() for each in response.headers.get_all("Content-Length", ()) for part in each.split(",")}
+    if not response.chunked and told and (len(told) > 1 or not all(map(is_number, told))):
+        raise FetchFailed("no-http", f"{host} says of its data how long they are in a way that makes no sense.")
+
+
+def is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
 
 
 def accepted(fetched: Fetched) -> Fetched:

@@ -144,6 +144,18 @@ def test_staged_data_that_vanished_leave_an_image_that_can_be_staged_anew(tmp_pa
         assert it.imported(image.id, "glance-direct").state == "succeeded"
 
 
+def test_staged_data_that_were_cut_off_since_never_become_the_image(tmp_path: Path) -> None:
+    with yard(tmp_path) as it:
+        image = it.staged(DATA)
+        (it.staging_folder / image.id).write_bytes(DATA[:1000])
+        job = it.imported(image.id, "glance-direct")
+        assert (job.state, job.error_code, it.show(image.id).status) == ("failed", "staged-damaged", "queued")
+        assert it.task(job).message == f"Of {len(DATA)} bytes that were staged 1000 are there. Stage them again."
+        it.assert_nothing_left(image.id)
+        it.stage.put(OWNER, image.id, Body(DATA))
+        assert it.imported(image.id, "glance-direct").state == "succeeded"
+
+
 def test_deleting_an_image_in_the_middle_of_its_import_leaves_nothing(tmp_path: Path) -> None:
     go_on, reached = threading.Event(), threading.Event()
     with web_server() as web, web_yard(tmp_path, web.port) as it:

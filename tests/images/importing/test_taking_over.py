@@ -58,7 +58,7 @@ def test_a_late_owner_can_do_nothing(tmp_path: Path) -> None:
         for step in (
             lambda: registry.renew_job(late, 60, Progress()),
             lambda: registry.begin_copy(late, "s0", image.id, "late", 60),
-            lambda: registry.note_failed_store(late, "s0"),
+            lambda: registry.note_failed_store(late, "s0", "s0: full"),
             lambda: registry.finish_job(late, "", soon),
             lambda: registry.fail_job(late, "x", "x", back_to="queued", message="", kept_until=soon),
             lambda: registry.release_job(late),
