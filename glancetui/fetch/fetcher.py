@@ -31,6 +31,7 @@ READ_AHEAD = 4 << 20  # bytes that may have come and not been asked for yet
 BUFFER = 1 << 16
 PIECE = 1 << 17
 AGENT = "glancetui"
+AGAIN = "Try again, or use another source."
 
 
 class Fetched:
@@ -52,12 +53,14 @@ class Fetched:
             # It fills what it is given before it returns: a slow sender's progress would be seen only now and then.
             count = self._response.readinto(buffer[:PIECE])
         except (http.client.HTTPException, ValueError) as error:
-            raise FetchFailed("broken-off", f"{host_of(self.url)} broke off after {self._received} bytes.") from error
+            raise FetchFailed(
+                "broken-off", f"{host_of(self.url)} broke off after {self._received} bytes. {AGAIN}"
+            ) from error
         self._received += count
         self._wire.body += count
         if count == 0 and self.declared_size is not None and self._received < self.declared_size:
             raise FetchFailed(
-                "broken-off", f"{host_of(self.url)} ended after {self._received} of {self.declared_size} bytes."
+                "broken-off", f"{host_of(self.url)} ended after {self._received} of {self.declared_size} bytes. {AGAIN}"
             )
         return count
 
@@ -124,7 +127,9 @@ class Fetcher:
             try:
                 response.begin()
             except (http.client.HTTPException, ValueError) as error:
-                raise FetchFailed("no-http", f"{target.host} does not answer as a web server does.") from error
+                raise FetchFailed(
+                    "no-http", f"{target.host} does not answer as a web server does. Check the URL."
+                ) from error
             check_length(response, target.host)
             wire.head_is_over = True
             try:
@@ -171,9 +176,9 @@ class Wire(io.RawIOBase):
         except TimeoutError as error:
             if left < self._idle:
                 raise self._too_slow() from error
-            raise FetchFailed("stalled", f"{self._host} sent nothing for {self._idle:g} seconds.") from error
+            raise FetchFailed("stalled", f"{self._host} sent nothing for {self._idle:g} seconds. {AGAIN}") from error
         except OSError as error:
-            raise FetchFailed("broken-off", f"The connection to {self._host} broke: {words(error)}.") from error
+            raise FetchFailed("broken-off", f"The connection to {self._host} broke: {words(error)}. {AGAIN}") from error
         self._received += count
         allowed = FRAMING_FACTOR * self.body + READ_AHEAD if self.head_is_over else HEAD_BYTES + BUFFER
         if self._received > allowed + self.body:
@@ -181,7 +186,7 @@ class Wire(io.RawIOBase):
         return count
 
     def _too_slow(self) -> FetchFailed:
-        return FetchFailed("too-slow", f"{self._host} takes too long. Try again, or use another source.")
+        return FetchFailed("too-slow", f"{self._host} takes too long. {AGAIN}")
 
     def close(self) -> None:
         self._socket.close()
@@ -213,7 +218,9 @@ def is_number(text: str) -> bool:
 
 def accepted(fetched: Fetched) -> Fetched:
     if fetched.status != 200:
-        raise FetchFailed("refused", f"{host_of(fetched.url)} answered {fetched.status}, not with the data.")
+        raise FetchFailed(
+            "refused", f"{host_of(fetched.url)} answered {fetched.status}, not with the data. Check the URL."
+        )
     return fetched
 
 
