@@ -133,6 +133,19 @@ def test_staged_data_of_a_node_that_is_gone_fail_the_import_but_stay_its(tmp_pat
         assert (ended.error_code, it.show(image.id).status) == ("staged-elsewhere", "uploading")
 
 
+def test_staged_data_of_a_neighbour_that_died_wait_for_it_to_come_back(tmp_path: Path) -> None:
+    """Two services may share a node and not a staging folder: only the one that starts again can go on."""
+    with yard(tmp_path, start=False) as it:
+        image = it.staged(DATA)
+        job = died(it, image.id)
+        stranger = it.another_runner(this_worker(NODE), site="other-site")
+        stranger.claim_of_dead_neighbours()
+        assert (stranger.busy, it.house.registry.job(job.id).fence) == (0, job.fence)
+        stranger.close()
+        it.runner.claim_of_dead_neighbours()
+        assert it.settle(job).state == "succeeded"
+
+
 def test_a_resumed_import_keeps_the_copies_it_has(tmp_path: Path) -> None:
     with yard(tmp_path, stores=2, start=False) as it:
         image = it.staged(DATA)
