@@ -201,6 +201,7 @@ class Taking(msgspec.Struct, frozen=True, kw_only=True):
     check: Callable[[int, str | None], None]  # of size and hash, before the bytes become visible; raises
     allowance: Allowance = UNLIMITED
     signature: Signature | None = None  # None: the image is not signed
+    replaces: bool = False  # what an earlier attempt left under the name goes first; the intent keeps others away
 
 
 class Publishing(msgspec.Struct, Generic[T], frozen=True):
@@ -230,6 +231,8 @@ class Intake:
         inspector = Inspector(taking.disk_format, taking.container_format, self._settings.images)
         signature = taking.signature
         digests = Digests(taking.hashes, *([] if signature is None else [signature]))
+        if taking.replaces:
+            taking.driver.discard(attempt.object_id)
         with taking.driver.open_writer(attempt.object_id, taking.limits.exact) as writer:
             size = Stream(taking.source, taking.limits, attempt.held, writer, inspector, digests).run()
             virtual_size = inspector.finish().virtual_size
