@@ -6,8 +6,8 @@ import argparse
 import time
 from collections.abc import Iterator, Mapping
 
+from glancetui.cli.bringing import wait_arguments
 from glancetui.cli.context import Context
-from glancetui.cli.image_import import wait_arguments
 from glancetui.cli.output import Column, size_text, text_or_dash, time_text
 from glancetui.cli.targets import confirm, for_each, named
 from glancetui.cli.verbs import Verb

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from glancetui.cli.bringing import bring_in
 from glancetui.cli.context import Context
 from glancetui.cli.image_columns import print_image
 from glancetui.cli.progress import progress_arguments, shown
@@ -52,7 +53,9 @@ def attribute_arguments(parser: argparse.ArgumentParser) -> None:
 def create_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--id", metavar="UUID", help="instead of one that the endpoint chooses")
-    parser.add_argument("--file", metavar="FILE", help="send it as the image's data; - is stdin")
+    data = parser.add_mutually_exclusive_group()
+    data.add_argument("--file", metavar="FILE", help="send it as the image's data; - is stdin")
+    data.add_argument("--uri", metavar="URL", help="have the endpoint fetch the data from there")
     attribute_arguments(parser)
     parser.add_argument("--store", metavar="STORE", help="where to put the data")
     parser.add_argument("--if-absent", action="store_true", help="an image of yours with this name and data will do")
@@ -90,17 +93,24 @@ def byte_range(text: str) -> tuple[int, int | None]:
 
 
 def create_image(context: Context) -> None:
-    """Create an image, and with --file give it its data. The format is recognised from the content."""
+    """Create an image, and with --file or --uri give it its data. A file's format is recognised from its content."""
     given = context.arguments
+    if given.uri and not given.disk_format:
+        raise UsageError("--uri needs --disk-format: only the endpoint sees the data")
     with opened(given.file) as source:
         attributes = attributes_of(context)
         if source is not None:
             attributes = with_formats(context, attributes, source)
+        elif "disk_format" in attributes:
+            attributes = {"container_format": "bare", **attributes}
         image = existing(context, source) if given.if_absent else None
         if image is None:
             image = context.client.create(attributes).image
         if source is not None and image.status == "queued":
             send(context, image, source)
+    if given.uri and image.status == "queued":
+        where = {"stores": [given.store]} if given.store else {}
+        bring_in(context, image, {"method": {"name": "web-download", "uri": given.uri}, **where})
     print_image(context, settled(context, image.id), changed=True)
 
 

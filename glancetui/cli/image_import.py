@@ -5,24 +5,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
+from glancetui.cli.bringing import bring_in, wait_arguments
 from glancetui.cli.context import Context
 from glancetui.cli.image_columns import print_image
 from glancetui.cli.image_data import give_formats, opened
 from glancetui.cli.progress import progress_arguments, shown
 from glancetui.cli.targets import named
-from glancetui.cli.verbs import UsageError, seconds
-from glancetui.cli.waiting import wait_for
+from glancetui.cli.verbs import UsageError
 from glancetui.client import transfer
-from glancetui.client.values import RemoteImage, RemoteTask
 from glancetui.errors import Conflict
 
 METHODS = ("glance-direct", "web-download", "glance-download")
-
-
-def wait_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--wait", action="store_true", help="until it has ended, and show how far it is")
-    parser.add_argument("--wait-timeout", type=seconds, metavar="DURATION", help="90, 15m, 2h; without it, no end")
-    progress_arguments(parser)
 
 
 def store_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,22 +83,9 @@ def copy_image(context: Context) -> int:
 
 def begin(context: Context, method: Mapping[str, str]) -> int:
     image = context.client.find_image(context.arguments.image)
-    known = {task.id for task in context.client.tasks_of_image(image.id)}
-    context.client.begin_import(image.id, request_of(context.arguments, method))
-    task = next((task for task in context.client.tasks_of_image(image.id) if task.id not in known), None)
-    if task is None:
-        context.say(f"image {named(image)} is everywhere already")
-    elif context.arguments.wait:
-        wait_for(context, lambda: task_of(context, image, task.id), image.name or image.id)
-    else:
-        context.say(f"task {task.id} goes on with it: `glancetui task show {task.id} --image {image.id} --wait`")
+    bring_in(context, image, request_of(context.arguments, method))
     print_image(context, context.client.image(image.id))
     return 0
-
-
-def task_of(context: Context, image: RemoteImage, task_id: str) -> RemoteTask:
-    """The task as the image's own list has it, which needs no administrator."""
-    return next(task for task in context.client.tasks_of_image(image.id) if task.id == task_id)
 
 
 def method_of(given: argparse.Namespace) -> dict[str, str]:

@@ -12,8 +12,10 @@ from glancetui.cli.image_columns import COLUMNS, DEFAULT, LONG, masked_row, prin
 from glancetui.cli.verbs import count, key_value
 from glancetui.client.filters import Comparison, Filter, Plan, parse
 from glancetui.client.filters import Context as FilterContext
+from glancetui.client.imports import WITHOUT_DATA, failed_stores, failure
 from glancetui.client.query import DEFAULT_SORT, NULLABLE, Count, ImageQuery, in_order, parse_sort
 from glancetui.client.values import RemoteImage
+from glancetui.errors import NotFound
 
 if TYPE_CHECKING:
     from glancetui.client.query import SortKey
@@ -120,4 +122,18 @@ def show_arguments(parser: argparse.ArgumentParser) -> None:
 
 def show_image(context: Context) -> None:
     """Show one image."""
-    print_image(context, context.client.find_image(context.arguments.image))
+    image = context.client.find_image(context.arguments.image)
+    print_image(context, image)
+    why = last_failure(context, image)
+    if why:
+        context.say(f"its last import failed: {why}")
+
+
+def last_failure(context: Context, image: RemoteImage) -> str:
+    """Empty where all is well, or where the endpoint tells nobody."""
+    if image.status not in WITHOUT_DATA and not failed_stores(image):
+        return ""
+    try:
+        return failure(image, next(iter(context.client.tasks_of_image(image.id)), None))
+    except NotFound:
+        return ""

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from glancetui.cli.bringing import task_of, wait_arguments
 from glancetui.cli.context import Context
 from glancetui.cli.image_columns import print_image
-from glancetui.cli.image_import import task_of, wait_arguments
 from glancetui.cli.output import Column, text_or_dash
 from glancetui.cli.targets import confirm, named
 from glancetui.cli.verbs import UsageError, key_value

@@ -117,12 +117,13 @@ class Bar:
         self._bars, self._task = bars, task
         self._next = 0.0
 
-    def show(self, progress: Progress, rate: Rate) -> None:  # noqa: ARG002  # rich keeps its own
+    def show(self, progress: Progress, rate: Rate) -> None:
         now = time.monotonic()
         if now < self._next and progress.phase in {"sending", "receiving"}:
             return
         self._next = now + BAR_SECONDS
-        self._bars.update(self._task, completed=progress.done, total=progress.total, phase=progress.phase)
+        speed = f"{size_text(round(rate.per_second))}/s"  # rich's own counts in thousands, beside bytes in 1024
+        self._bars.update(self._task, completed=progress.done, total=progress.total, phase=progress.phase, speed=speed)
 
 
 @contextlib.contextmanager
@@ -159,7 +160,6 @@ def bar(context: Context, name: str) -> Iterator[Bar]:
         TaskProgressColumn,
         TextColumn,
         TimeRemainingColumn,
-        TransferSpeedColumn,
     )
     from rich.progress import Progress as Bars
 
@@ -171,8 +171,8 @@ def bar(context: Context, name: str) -> Iterator[Bar]:
         BarColumn(),
         TaskProgressColumn(),
         DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
+        TextColumn("{task.fields[speed]}", markup=False),
         TimeRemainingColumn(),
     )
     with Bars(*columns, console=console, transient=True) as bars:
-        yield Bar(bars, bars.add_task("", total=None, phase="starting"))
+        yield Bar(bars, bars.add_task("", total=None, phase="starting", speed=""))

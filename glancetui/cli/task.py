@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
+from glancetui.cli.bringing import wait_arguments
 from glancetui.cli.context import Context
-from glancetui.cli.image_import import wait_arguments
 from glancetui.cli.output import Column, text_or_dash, time_text
 from glancetui.cli.verbs import Verb
 from glancetui.cli.waiting import wait_for

@@ -32,10 +32,12 @@ def wait_for(context: Context, look: Callable[[], RemoteTask], name: str) -> Rem
             task = look()
         if task.status != "success":
             raise WorkFailed(failure_sentence(task))
-        report(Progress(phase="done", done=task.done or 0, total=task.done or 0))
+        size = task.total or task.done or 0  # what the last look saw of it may be less than all
+        report(Progress(phase="done", done=size, total=size))
     return task
 
 
 def failure_sentence(task: RemoteTask) -> str:
-    code = f" ({task.error_code})" if task.error_code else ""
-    return f"Task {task.id} failed{code}: {task.message or 'the endpoint does not say why.'}"
+    """The reason first: it is what is left where the sentence is cut."""
+    code = f"{task.error_code}, " if task.error_code else ""
+    return f"{task.message or 'The work failed; the endpoint does not say why.'} ({code}task {task.id})"

@@ -16,6 +16,7 @@ from glancetui.errors import BadRequest
 
 _LINE_ENDS = re.compile("[\x85\u2028\u2029\ufeff]")
 LARGEST_TEXT = 1 << 20  # characters
+RESERVED = "os_glance"  # properties that only the service sets
 VISIBILITIES = ("private", "shared", "community", "public")
 TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
 NOTES: Mapping[str, str] = {
@@ -52,7 +53,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 def draft_of(image: RemoteImage) -> Draft:
     """A property that is null cannot be told from an empty one in the text, and is edited as such."""
     same = {name: getattr(image, name) for name in Draft.__struct_fields__ if name not in {"tags", "properties"}}
-    properties = {name: value or "" for name, value in sorted(image.properties.items())}
+    own = {name: value for name, value in image.properties.items() if not name.startswith(RESERVED)}
+    properties = {name: value or "" for name, value in sorted(own.items())}
     return Draft(**same, tags=tuple(sorted(image.tags)), properties=properties)
 
 

@@ -128,9 +128,17 @@ class RemoteTask(msgspec.Struct, frozen=True, kw_only=True):
     phase: str | None = None
     done: int | None = None
     total: int | None = None
+    rate: float | None = None  # bytes a second
     created_at: datetime | None = None
     updated_at: datetime | None = None
     document: Mapping[str, object] = {}
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until the phase is done; None where it cannot be told."""
+        if self.total is None or self.done is None or not self.rate:
+            return None
+        return max(0.0, (self.total - self.done) / self.rate)
 
     @property
     def is_over(self) -> bool:
@@ -150,6 +158,7 @@ class RemoteTask(msgspec.Struct, frozen=True, kw_only=True):
             phase=text(progress.get("phase")),
             done=number(progress.get("done")),
             total=number(progress.get("total")),
+            rate=quantity(progress.get("rate")),
             created_at=moment(document.get("created_at")),
             updated_at=moment(document.get("updated_at")),
             document=document,
@@ -199,6 +208,10 @@ def texts(value: object) -> tuple[str, ...]:
 
 def number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def quantity(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
 
 
 def moment(value: object) -> datetime | None:

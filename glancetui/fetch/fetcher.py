@@ -19,7 +19,7 @@ from urllib.parse import urljoin
 from glancetui.config.settings import FetchSettings
 from glancetui.errors import FetchFailed
 from glancetui.fetch.filter import Filter, Target
-from glancetui.fetch.route import Route
+from glancetui.fetch.route import Route, words
 
 Method = Literal["GET", "HEAD"]
 MOST_REDIRECTS = 5
@@ -31,6 +31,7 @@ READ_AHEAD = 4 << 20  # bytes that may have come and not been asked for yet
 BUFFER = 1 << 16
 PIECE = 1 << 17
 AGENT = "glancetui"
+AGAIN = "Try again, or use another source."
 
 
 class Fetched:
@@ -52,12 +53,14 @@ class Fetched:
             # It fills what it is given before it returns: a slow sender's progress would be seen only now and then.
             count = self._response.readinto(buffer[:PIECE])
         except (http.client.HTTPException, ValueError) as error:
-            raise FetchFailed("broken-off", f"{host_of(self.url)} broke off after {self._received} bytes.") from error
+            raise FetchFailed(
+                "broken-off", f"{host_of(self.url)} broke off after {self._received} bytes. {AGAIN}"
+            ) from error
         self._received += count
         self._wire.body += count
         if count == 0 and self.declared_size is not None and self._received < self.declared_size:
             raise FetchFailed(
-                "broken-off", f"{host_of(self.url)} ended after {self._received} of {self.declared_size} bytes."
+                "broken-off", f"{host_of(self.url)} ended after {self._received} of {self.declared_size} bytes. {AGAIN}"
             )
         return count
 
@@ -124,7 +127,10 @@ class Fetcher:
             try:
                 response.begin()
             except (http.client.HTTPException, ValueError) as error:
-                raise FetchFailed("no-http", f"{target.host} does not answer as a web server does.") from error
+                raise FetchFailed(
+                    "no-http", f"{target.host} does not answer as a web server does. Check the URL."
+                ) from error
+            check_length(response, target.host)
             wire.head_is_over = True
             try:
                 yield Fetched(url, response, wire)
@@ -152,7 +158,7 @@ class Wire(io.RawIOBase):
         try:
             self._socket.sendall(data)
         except OSError as error:
-            raise FetchFailed("broken-off", f"{self._host} took no request: {error}.") from error
+            raise FetchFailed("broken-off", f"{self._host} took no request: {words(error)}.") from error
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(self, BUFFER)
@@ -170,9 +176,9 @@ class Wire(io.RawIOBase):
         except TimeoutError as error:
             if left < self._idle:
                 raise self._too_slow() from error
-            raise FetchFailed("stalled", f"{self._host} sent nothing for {self._idle:g} seconds.") from error
+            raise FetchFailed("stalled", f"{self._host} sent nothing for {self._idle:g} seconds. {AGAIN}") from error
         except OSError as error:
-            raise FetchFailed("broken-off", f"The connection to {self._host} broke: {error}.") from error
+            raise FetchFailed("broken-off", f"The connection to {self._host} broke: {words(error)}. {AGAIN}") from error
         self._received += count
         allowed = FRAMING_FACTOR * self.body + READ_AHEAD if self.head_is_over else HEAD_BYTES + BUFFER
         if self._received > allowed + self.body:
@@ -180,7 +186,7 @@ class Wire(io.RawIOBase):
         return count
 
     def _too_slow(self) -> FetchFailed:
-        return FetchFailed("too-slow", f"{self._host} takes too long. Try again, or use another source.")
+        return FetchFailed("too-slow", f"{self._host} takes too long. {AGAIN}")
 
     def close(self) -> None:
         self._socket.close()
@@ -199,9 +205,22 @@ def head_of(target: Target, method: Method, headers: Mapping[str, str]) -> bytes
     return head.encode("ascii") + b"\r\n"
 
 
+def check_length(response: http.client.HTTPResponse, host: str) -> None:
+    """A length that says nothing, or two things: where the data end is then anybody's guess."""
+    told = {part.strip() for each in response.headers.get_all("Content-Length", ()) for part in each.split(",")}
+    if not response.chunked and told and (len(told) > 1 or not all(map(is_number, told))):
+        raise FetchFailed("no-http", f"{host} says of its data how long they are in a way that makes no sense.")
+
+
+def is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
+
+
 def accepted(fetched: Fetched) -> Fetched:
     if fetched.status != 200:
-        raise FetchFailed("refused", f"{host_of(fetched.url)} answered {fetched.status}, not with the data.")
+        raise FetchFailed(
+            "refused", f"{host_of(fetched.url)} answered {fetched.status}, not with the data. Check the URL."
+        )
     return fetched
 
 

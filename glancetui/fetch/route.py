@@ -46,7 +46,7 @@ class Route:
                 continue
             return self._secured(connection, target) if target.scheme == "https" else connection
         raise FetchFailed(
-            "unreachable", f"{target.host}, port {target.port}, cannot be reached: {failure}."
+            "unreachable", f"{target.host}, port {target.port}, cannot be reached: {words(failure)}."
         ) from failure
 
     def _secured(self, connection: socket.socket, target: Target) -> socket.socket:
@@ -56,8 +56,13 @@ class Route:
         except (OSError, ValueError) as error:
             connection.close()
             raise FetchFailed(
-                "no-trust", f"The certificate of {target.host} is not trusted, or TLS failed: {error}."
+                "no-trust", f"The certificate of {target.host} is not trusted, or TLS failed: {words(error)}."
             ) from error
+
+
+def words(error: Exception | None) -> str:
+    """What an error says, without the number that the system gives it."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def reached(target: Target, address: str, proxy: Proxy | None) -> socket.socket:

@@ -47,26 +47,29 @@ BEGIN_ATTEMPTS = 5  # other changes of the image may come between reading it and
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How many bytes may come. `exact` is what was declared; `most` is what cap and quota leave."""
+    """How many bytes may come. `exact`: declared; `most`: what the cap leaves, or `by_quota` the project's quota."""
 
     exact: int | None
     most: int
+    by_quota: bool = False
 
     def check(self, received: int) -> None:
         """While bytes come: stops as soon as they are too many."""
         if self.exact is not None and received > self.exact:
             raise BadRequest(f"More data came than the {self.exact} bytes that were declared. Declare the true size.")
         if received > self.most:
-            raise too_large(self.most)
+            raise too_large(self.most, by_quota=self.by_quota)
 
     def check_end(self, received: int) -> None:
         if self.exact is not None and received != self.exact:
             raise BadRequest(f"{received} bytes came where {self.exact} were declared. Send the data again.")
 
 
-def too_large(most: int) -> LimitExceeded:
+def too_large(most: int, *, by_quota: bool) -> LimitExceeded:
+    if not by_quota:
+        return LimitExceeded(f"An image may have {most} bytes here (image_size_cap). Ask the operator for more.")
     return LimitExceeded(
-        f"No more than {most} bytes may be stored here by image_size_cap and the project's quota. "
+        f"The project may store {most} bytes more (user_storage_quota). "
         "Delete other images or ask the operator for more."
     )
 
@@ -154,10 +157,11 @@ class Ingest:
 
     def limits(self, image: Image, exact: int | None) -> Limits:
         """What cap and quota leave for the image's data. Raises LimitExceeded where `exact` bytes are too many."""
-        most = min(self._settings.images.size_cap, self.quota_left(image))
+        cap, left = self._settings.images.size_cap, self.quota_left(image)
+        most, by_quota = min(cap, left), left < cap
         if exact is not None and exact > most:
-            raise too_large(most)
-        return Limits(exact=exact, most=most)
+            raise too_large(most, by_quota=by_quota)
+        return Limits(exact=exact, most=most, by_quota=by_quota)
 
     def allowance(self, image: Image, declared: int | None) -> Allowance:
         """Raises Unavailable."""
@@ -180,7 +184,7 @@ class Ingest:
         The last word has the transaction that publishes."""
         left = self.quota_left(image)
         if size > left:
-            raise too_large(left)
+            raise too_large(left, by_quota=bool(self._settings.images.storage_quota))
 
 
 class Taking(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,6 +201,7 @@ class Taking(msgspec.Struct, frozen=True, kw_only=True):
     check: Callable[[int, str | None], None]  # of size and hash, before the bytes become visible; raises
     allowance: Allowance = UNLIMITED
     signature: Signature | None = None  # None: the image is not signed
+    replaces: bool = False  # what an earlier attempt left under the name goes first; the intent keeps others away
 
 
 class Publishing(msgspec.Struct, Generic[T], frozen=True):
@@ -226,6 +231,8 @@ class Intake:
         inspector = Inspector(taking.disk_format, taking.container_format, self._settings.images)
         signature = taking.signature
         digests = Digests(taking.hashes, *([] if signature is None else [signature]))
+        if taking.replaces:
+            taking.driver.discard(attempt.object_id)
         with taking.driver.open_writer(attempt.object_id, taking.limits.exact) as writer:
             size = Stream(taking.source, taking.limits, attempt.held, writer, inspector, digests).run()
             virtual_size = inspector.finish().virtual_size
@@ -392,6 +399,11 @@ class Attempt:
 def reason_of(error: BaseException) -> str:
     """A sentence for people: ours is one, others are for the log."""
     return str(error) if isinstance(error, GlancetuiError) else "The service failed; its log says why."
+
+
+def told_of(error: BaseException) -> str:
+    """The same for those who asked, who need not know the service's folders and hosts."""
+    return getattr(error, "told", None) or reason_of(error)
 
 
 def begun(image: Image, begin: Callable[[Seen], Began], again: Callable[[], Image]) -> tuple[Image, Began]:

@@ -214,6 +214,8 @@ class JobRunner:
                 return
             if job.owner is None or not surely_dead(job.owner, self._worker):
                 continue
+            if job.site not in {None, self._site}:
+                continue  # the staged data are another service's, which may be back in a moment
             try:
                 self._start(Running(self._registry.take_over_job(job, self.owner, self._lease)))
             except Stale:

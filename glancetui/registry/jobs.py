@@ -108,7 +108,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     error_code: str | None = None
-    error: str | None = None
+    error: str | None = None  # why it failed; before, what the stores said that did not take it
 
     def actor(self) -> Actor:
         return Actor(project=self.project, user=self.user, request_id=self.request_id)
@@ -228,7 +228,7 @@ class Jobs(Protocol):
     def record_hashes(self, job: Job, published: Published) -> None:
         """Of an image that became active before its data was read. Raises Stale; Gone if it was deleted meanwhile."""
 
-    def note_failed_store(self, job: Job, store: str) -> Job:
+    def note_failed_store(self, job: Job, store: str, reason: str) -> Job:
         """An import that may do without one store goes on without it. Raises Stale."""
 
     def finish_job(self, job: Job, message: str, kept_until: datetime) -> None:

@@ -44,7 +44,8 @@ def pass_on(request: Request, url: str, body: bytes | None) -> Response:
     except (ConnectionRefusedError, TimeoutError) as error:
         raise OtherNodeSilent(f"The node at {url}, which holds the staged data, does not answer. Try later.") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise OtherNodeBroken(f"The node at {url}, which holds the staged data, answers badly: {error}.") from error
+        why = getattr(error, "strerror", None) or error
+        raise OtherNodeBroken(f"The node at {url}, which holds the staged data, answers badly: {why}.") from error
     finally:
         connection.close()
     if answer.status < 300:

@@ -8,10 +8,12 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from glancetui.client.imports import WITHOUT_DATA
 from glancetui.client.text import clean, cut_middle
 from glancetui.client.values import RemoteImage
 from glancetui.tui import figures
 from glancetui.tui.glyphs import Glyphs
+from glancetui.tui.imports import Imports, short
 
 T = TypeVar("T")
 GAP = 2  # cells between columns
@@ -22,6 +24,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
 
     now: datetime
     glyphs: Glyphs
+    imports: Imports  # of images
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -75,6 +78,8 @@ STATUS_WORDS = {"deactivated": "deactiv.", "pending_delete": "pending"}
 
 def _status(image: RemoteImage, scene: Scene) -> Cell:
     word = STATUS_WORDS.get(image.status, image.status)
+    if image.status in WITHOUT_DATA and scene.imports.failure(image):
+        return Cell(f"{scene.glyphs.bad} {clean(word)}", "bad")
     return Cell(f"{scene.glyphs.status(image.status)} {clean(word)}", f"status:{image.status}")
 
 
@@ -91,6 +96,10 @@ def _visibility(image: RemoteImage, scene: Scene) -> Cell:  # noqa: ARG001
 
 
 def _updated(image: RemoteImage, scene: Scene) -> Cell:
+    """When it was changed last; while it is worked on, how far that is."""
+    task = scene.imports.running(image)
+    if task is not None and (far := short(task)):
+        return Cell(far, "busy")
     then = image.updated_at
     return Cell(figures.age(then, scene.now) if then else figures.UNKNOWN, "soft")
 

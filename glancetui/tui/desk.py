@@ -17,7 +17,7 @@ from glancetui.client.values import Part, RemoteImage
 from glancetui.errors import GlancetuiError, Unavailable
 from glancetui.tui.actions import BY_ID, VIEWS, Action, Keymap, of_view
 from glancetui.tui.figures import ago
-from glancetui.tui.publication import Publication
+from glancetui.tui.publication import Publication, once_more
 from glancetui.tui.session import Session
 from glancetui.tui.undo import Change
 from glancetui.tui.views.base import View
@@ -503,13 +503,22 @@ class Desk(Screen[None], inherit_bindings=False):
         self.act_exit()
 
     def act_new(self) -> None:
-        """The form; on a failed upload under the cursor, filled in as it was."""
+        """The form; on a failed upload or download under the cursor, filled in as it was."""
         from glancetui.tui.boxes.publish import PublishForm
 
         if self.session.read_only:
             self.say("New: this session is read-only.", "warning")
             return
-        self.app.push_screen(PublishForm(self.session, self.transfers.failed_publication()), self._publish)
+        before = self.transfers.failed_publication() or self._failed_download()
+        self.app.push_screen(PublishForm(self.session, before), self._publish)
+
+    def _failed_download(self) -> Publication | None:
+        """Of the image under the cursor."""
+        image = self.images.table.current if self.view is self.images else self.image.image
+        if image is None or self.view not in (self.images, self.image) or not self.session.imports.failure(image):
+            return None
+        last = self.session.imports.last(image)
+        return None if last is None else once_more(image, last)
 
     def _publish(self, publication: Publication | None) -> None:
         if publication is not None:

@@ -42,8 +42,11 @@ def span(seconds: float | None) -> str:
 def age(then: datetime, now: datetime) -> str:
     """How long ago, at most 4 cells: now, 42s, 5m, 2h, 212d, 12y."""
     seconds = (now - then) / timedelta(seconds=1)
-    if seconds < 1:
-        return "now"
+    return "now" if seconds < 1 else short(seconds)
+
+
+def short(seconds: float) -> str:
+    """A duration in one unit, at most 4 cells: 42s, 5m, 2h, 212d, 12y."""
     for length, unit, upto in ((1, "s", 60), (60, "m", 3600), (3600, "h", 86400), (86400, "d", 86400 * 1000)):
         if seconds < upto:
             return f"{int(seconds // length)}{unit}"

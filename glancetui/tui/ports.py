@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from glancetui.client.values import Part, RemoteImage, RemoteMember
+from glancetui.client.values import Part, RemoteImage, RemoteMember, RemoteTask
 
 if TYPE_CHECKING:
     from glancetui.client.caching import CacheState, Half, Pruned
@@ -124,6 +124,9 @@ class Service(Protocol):
         """Raises NotFound."""
 
     def members(self, image_id: str) -> Sequence[RemoteMember]: ...
+
+    def tasks(self, image_id: str) -> Sequence[RemoteTask]:
+        """The work of the endpoint for an image. Raises NotFound, also where the endpoint tells nobody."""
 
     def parts(self) -> Sequence[Part]:
         """What the endpoint says of its own parts; empty where it says nothing."""

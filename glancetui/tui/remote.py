@@ -9,7 +9,7 @@ from glancetui.client.cancel import CancelToken
 from glancetui.client.client import Client
 from glancetui.client.metadefs import Metadefs
 from glancetui.client.query import ImageQuery, SortKey, in_order
-from glancetui.client.values import Part, RemoteImage, RemoteMember
+from glancetui.client.values import Part, RemoteImage, RemoteMember, RemoteTask
 from glancetui.tui.ports import About, Listing, Query
 
 
@@ -66,6 +66,9 @@ class RemoteService:
 
     def members(self, image_id: str) -> Sequence[RemoteMember]:
         return self._client.members(image_id, self._token)
+
+    def tasks(self, image_id: str) -> Sequence[RemoteTask]:
+        return self._client.tasks_of_image(image_id, self._token)
 
     def parts(self) -> Sequence[Part]:
         return self._client.parts(self._token)

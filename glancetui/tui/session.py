@@ -8,10 +8,13 @@ from datetime import datetime
 
 import msgspec
 
+from glancetui.client.imports import WITHOUT_DATA
+from glancetui.client.values import RemoteImage
 from glancetui.tui.columns import Scene
 from glancetui.tui.connection import Connection
 from glancetui.tui.figures import now
 from glancetui.tui.glyphs import Glyphs
+from glancetui.tui.imports import Imports
 from glancetui.tui.palette import Palette
 from glancetui.tui.pool import Pool
 from glancetui.tui.ports import About, Service
@@ -55,10 +58,16 @@ class Session:
         self.run: Run | None = None  # an act on several images that goes on now
         self.transfers = Queue(settings.transfers, clock)
         self.endpoint_arguments: Callable[[], Sequence[str]] = tuple  # flags that lead a command to this endpoint
+        self.imports = Imports()
         self.reasons: dict[str, str] = {}  # image id → why its last upload from here failed
 
     def scene(self) -> Scene:
-        return Scene(now=self.wall(), glyphs=self.glyphs)
+        return Scene(now=self.wall(), glyphs=self.glyphs, imports=self.imports)
+
+    def reason_of(self, image: RemoteImage) -> str:
+        """Why the last attempt to give it data failed, as far as this session or the endpoint tells."""
+        own = self.reasons.get(image.id, "") if image.status in WITHOUT_DATA else ""
+        return own or self.imports.failure(image)
 
     def note(self, sentence: str, severity: str = "information") -> None:
         self.notices.append(Notice(self.wall(), sentence, severity))
@@ -76,7 +85,7 @@ class Session:
             self.run.stopped = True
         self.service = self.about = None
         self.connection = Connection()
-        self.history, self.reasons = History(), {}
+        self.history, self.reasons, self.imports = History(), {}, Imports()
 
     @property
     def endpoint(self) -> str:

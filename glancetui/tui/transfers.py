@@ -38,6 +38,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     operand: str
     total: int | None  # bytes, as far as it is known before
     image_id: str | None = None
+    by_endpoint: bool = False  # which fetches the data itself, and goes on when the child ends
     endpoint: tuple[str, ...] = ()  # flags that lead a command to the endpoint it was asked for, whichever is open then
 
 

@@ -48,12 +48,25 @@ def test_data_are_staged_and_imported(here: Glancetui, tmp_path: Path) -> None:
     assert (done.code, done.json["status"], done.json["stores"]) == (0, "active", "slow"), done.err
 
 
+def test_an_image_is_created_from_a_url(here: Glancetui, web: Web) -> None:
+    web.paths["/new.raw"] = DATA
+    made = here.run(
+        "image", "create", "fetched", "--uri", web.url("/new.raw"), "--disk-format", "raw", "--wait", "-f", "json"
+    )
+    assert (made.code, made.json["status"], made.json["size"]) == (0, "active", len(DATA)), made.err
+    assert made.json["container_format"] == "bare"
+    unsaid = here.run("image", "create", "unsaid", "--uri", web.url("/new.raw"))
+    assert (unsaid.code, "--disk-format" in unsaid.err) == (2, True)
+
+
 def test_a_failure_is_told_with_its_reason_and_a_retry_works(here: Glancetui, web: Web) -> None:
     image = empty(here)
     failed = here.run("image", "import", image, "--uri", web.url("/absent"), "--wait")
     assert failed.code == 1
     assert "answered 404" in failed.err
-    assert "(refused)" in failed.err
+    assert "(refused, task " in failed.err
+    assert f"glancetui image import {image} --uri {web.url('/absent')} --wait" in failed.err
+    assert "its last import failed: " in here.run("image", "show", image).err
     web.paths["/present"] = DATA
     again = here.run("image", "import", image, "--uri", web.url("/present"), "--wait", "-f", "json")
     assert (again.code, again.json["status"]) == (0, "active")

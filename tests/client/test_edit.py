@@ -58,6 +58,12 @@ def msgspec_fields(draft: Draft) -> dict[str, object]:
     return {name: getattr(draft, name) for name in Draft.__struct_fields__ if name != "properties"}
 
 
+def test_what_only_the_service_sets_is_not_edited() -> None:
+    """Taking it away, or writing it, would be refused: an image whose import failed could not be changed at all."""
+    image = RemoteImage.from_document({**IMAGE, "os_glance_failed_import": "fast"})
+    assert edit.draft_of(image) == edit.draft_of(RemoteImage.from_document(IMAGE))
+
+
 def test_words_stay_as_they_are_typed() -> None:
     draft = edit.draft_of(RemoteImage.from_document(IMAGE))
     assert draft.properties == {"version": "1.10", "on": "yes", "none": ""}

@@ -55,6 +55,21 @@ def test_a_chunked_body_comes_whole(web: Web) -> None:
         assert whole(fetched) == b"0123456789" * 50
 
 
+@pytest.mark.parametrize("lengths", [["-5"], ["abc"], ["3", "5"], ["3, 5"], [""]])
+def test_a_length_that_makes_no_sense_is_no_length(web: Web, lengths: list[str]) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        for length in lengths:
+            handler.send_header("Content-Length", length)
+        handler.end_headers()
+        handler.wfile.write(b"hello")
+
+    web.paths["/odd"] = answer
+    with pytest.raises(FetchFailed, match="makes no sense") as caught, fetcher(web).open(web.url("/odd")):
+        pass
+    assert caught.value.code == "no-http"
+
+
 def test_a_redirect_is_followed_where_its_target_may_be_read(web: Web) -> None:
     web.paths |= {"/from": redirect("/to"), "/to": b"there"}
     with fetcher(web).open(web.url("/from")) as fetched:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from textual.pilot import Pilot
 
-from glancetui.client.values import Part, RemoteImage, RemoteMember
+from glancetui.client.values import Part, RemoteImage, RemoteMember, RemoteTask
 from glancetui.errors import BadRequest, Forbidden, NotFound, Stale
 from glancetui.tui.application import GlanceApp
 from glancetui.tui.ports import About, Listing, Query
@@ -72,6 +72,7 @@ class ListService:
         member = RemoteMember(image_id="", member_id="c0ffee", status="accepted", created_at=EPOCH)
         self.offered = {member.member_id: member}
         self.delay = 0.0
+        self.worked: dict[str, list[dict[str, object]]] = {}  # image id → documents of tasks, the newest first
         self._etags = itertools.count(1)
         self._etag = "0"
 
@@ -156,6 +157,10 @@ class ListService:
         if image.visibility != "shared":
             raise Forbidden("Only shared images have members.")
         return list(self.offered.values())
+
+    def tasks(self, image_id: str) -> Sequence[RemoteTask]:
+        self._enter(f"tasks {image_id}")
+        return [RemoteTask.from_document(each) for each in self.worked.get(image_id, ())]
 
     def parts(self) -> Sequence[Part]:
         return self.told

@@ -61,7 +61,7 @@ EFFECTS: dict[str, tuple[tuple[str, ...], Effect]] = {
     "go.next_pane": ((), lambda at: at.images.pane.has_focus),
     "go.previous_pane": (("tab",), lambda at: at.table.has_focus),
     "go.next_tab": (("enter",), lambda at: at.desk.image.tab == 1),
-    "go.previous_tab": (("enter",), lambda at: at.desk.image.tab == 4),
+    "go.previous_tab": (("enter",), lambda at: at.desk.image.tab == 5),
     **{f"view.{name}": ((), at_view(name)) for name in ("dashboard", "transfers", "stores", "services", "findings")},
     **{f"view.{name}": ((), at_view(name)) for name in ("cache", "tasks", "events", "metadefs")},
     "view.images": (("3",), at_view("images")),

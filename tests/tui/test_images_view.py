@@ -270,6 +270,8 @@ async def test_the_detail_shows_every_tab() -> None:
         await at.press("]")
         await at.sees("does not say where the copies lie")
         await at.press("]", "]")
+        await at.sees("No tasks")
+        await at.press("]")
         await at.sees('"checksum"')
         await at.press("escape")
         await at.sees("STATUS")

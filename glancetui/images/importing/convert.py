@@ -42,7 +42,9 @@ def convert(
     tool = shutil.which("qemu-img")
     if tool is None:
         raise JobFailed(
-            "no-qemu-img", "The operator must install qemu-img (qemu-utils), or switch image_conversion off."
+            "no-qemu-img",
+            f"The image cannot be converted to {wanted}: the service has no qemu-img. The operator must install it "
+            "(qemu-utils), or switch image_conversion off.",
         )
     limits = [str(settings.conversion_memory), str(int(settings.conversion_seconds)), str(most)]
     command = [tool, "convert", "-q", "-f", QEMU[found.format], "-O", wanted, str(source), str(output)]

@@ -48,11 +48,10 @@ class Stage:
             ),
             lambda: check_queued(self._permitted(caller, image_id)),
         )
-        # What an earlier attempt left under the only name that staged data can have. The intent keeps others away.
-        driver.discard(image_id)
         taking = Taking(
             intent=intent,
             driver=driver,
+            replaces=True,
             source=source,
             limits=limits,
             actor=actor,

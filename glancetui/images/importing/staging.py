@@ -52,12 +52,12 @@ class Staging:
     def path(self, object_id: str) -> Path:
         return self.folder / object_id
 
-    def holds(self, image_id: str) -> bool:
+    def size_of(self, image_id: str) -> int | None:
+        """Bytes of the staged data; None: there are none."""
         try:
-            self.driver.stat(self.driver.location_of(image_id))
+            return self.driver.stat(self.driver.location_of(image_id)).size
         except ObjectNotFound:
-            return False
-        return True
+            return None
 
     def work_file(self, job: Job, what: str) -> str:
         """The name of a file of this claim of the job: no earlier owner, late as it may be, writes to it."""

@@ -40,12 +40,12 @@ from glancetui.images.importing.plugins import Plugins
 from glancetui.images.importing.remote import RemoteGlance
 from glancetui.images.importing.sources import FileSource, Metered, stored_source
 from glancetui.images.importing.staging import Staging
-from glancetui.images.ingest import Ingest, Publishing, Taking, free_object_id, fresh_object_id, reason_of
+from glancetui.images.ingest import Ingest, Publishing, Taking, free_object_id, fresh_object_id, reason_of, told_of
 from glancetui.images.jobs import HandedOver, Running
 from glancetui.images.outbox import now
 from glancetui.images.source import ByteSource
 from glancetui.images.worker import Worker, surely_dead
-from glancetui.model import Caller, Image, ImageLocation, ImageStatus
+from glancetui.model import Caller, Image, ImageLocation, ImageStatus, Location
 from glancetui.registry.interface import Published, Registry
 from glancetui.registry.jobs import Facts, ImportSpec, Job
 from glancetui.stores.catalogue import Catalogue
@@ -69,6 +69,9 @@ CODES: Sequence[tuple[type[GlancetuiError], str]] = (  # the first that fits; st
     (Unavailable, "unavailable"),
 )
 
+#: Staged data of which no import can come any more.
+HOPELESS = frozenset({"unsupported-content", "not-convertible", "bad-archive", "staged-gone", "staged-damaged"})
+
 
 class Material(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be stored. `open` may be called once for each store that is tried."""
@@ -77,6 +80,17 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     disk_format: str | None
     container_format: str | None
     facts: Facts = Facts()
+    store: str | None = None  # where it is a copy that there is
+
+
+class DamagedCopy(JobFailed):
+    """A copy is not what the image was when it became active."""
+
+    def __init__(self, image_id: str, store: str | None) -> None:
+        super().__init__(
+            "source-damaged",
+            f"The copy of image {image_id} in store {store} is not what the image was. The operator must replace it.",
+        )
 
 
 class ImportWork:
@@ -137,7 +151,7 @@ class ImportWork:
                 for store in left:
                     self._fill(running, image, store, material)
         if not running.job.copies:
-            raise JobFailed("no-store", f"No store took image {image.id}. The reasons are in the service's log.")
+            raise JobFailed("no-store", f"No store took the image. {running.job.error}")
 
     def _clear_earlier_copies(self, running: Running) -> None:
         """So that the copy begun anew can have the image's own id for its name.
@@ -169,23 +183,40 @@ class ImportWork:
             self._staging.remove_work(job)
             if job.spec.method == "glance-direct":
                 self._staging.remove(job.image_id)
-            self._registry.finish_job(job, "", self._kept_until())
+            self._registry.finish_job(job, job.error or "", self._kept_until())
         except GlancetuiError as error:
             log.warning("The import of image %s is done, but cannot be ended yet: %s", job.image_id, error)
 
     # -- storing -----------------------------------------------------------------------------------------------------
 
-    def _fill(self, running: Running, image: Image, store: str, material: Material) -> None:
+    def _fill(self, running: Running, image: Image, store: str, material: Material | None) -> None:
         """Raises what went wrong, unless the import may do without this store."""
         try:
-            if running.job.copies and running.job.spec.method != "copy-image":
-                material = self._copied(self._registry.image(image.id, EVERYTHING))
-            running.job = self._store(running, image, store, material)
+            if material is None or running.job.copies:
+                running.job = self._store_copy(running, self._registry.image(image.id, EVERYTHING), store)
+            else:
+                running.job = self._store(running, image, store, material)
         except GlancetuiError as error:
             if running.job.spec.must_succeed or not is_stores_fault(error, running.job):
                 raise
             log.warning("Store %s does not take image %s: %s", store, image.id, error)
-            running.job = self._registry.note_failed_store(running.job, store)
+            running.job = self._registry.note_failed_store(running.job, store, f"{store}: {told_of(error)}")
+
+    def _store_copy(self, running: Running, image: Image, store: str) -> Job:
+        """From the first copy that there is and that is what the image was. Raises why there is none."""
+        failure: GlancetuiError = NotFound(f"Image {image.id} has no copy that could be read.")
+        for row in image.locations:
+            try:
+                location = self._whole(image, row)
+            except GlancetuiError as error:
+                failure = error
+                continue
+            try:
+                return self._store(running, image, store, self._copied(location))
+            except DamagedCopy as error:
+                log.warning("%s It is not copied from there.", error)
+                failure = error
+        raise failure
 
     def _store(self, running: Running, image: Image, store: str, material: Material) -> Job:
         job, driver = running.job, self._catalogue[store]
@@ -209,7 +240,7 @@ class ImportWork:
                 disk_format=material.disk_format,
                 container_format=material.container_format,
                 hashes=self._hashes(known),
-                check=lambda size, value: self._check(image, known, size, value),
+                check=lambda size, value: self._check(image, known, material.store, size, value),
                 # What was staged has a known size; of a copy only the first is held against the limit by it.
                 signature=signature,
                 allowance=self._ingest.allowance(image, None if job.copies else job.spec.staged_size),
@@ -237,14 +268,12 @@ class ImportWork:
             return ("md5", self._settings.images.hashing_algorithm)
         return (known.os_hash_algo,) if known.os_hash_algo else ()
 
-    def _check(self, image: Image, known: Image | None, size: int, value: str | None) -> None:
+    def _check(self, image: Image, known: Image | None, source: str | None, size: int, value: str | None) -> None:
         self._ingest.check_quota(image, size)
         if known is None:
             return
         if (known.size is not None and size != known.size) or (value is not None and value != known.os_hash_value):
-            raise JobFailed(
-                "source-damaged", f"The copy that was read is not what image {image.id} was. Have its stores audited."
-            )
+            raise DamagedCopy(image.id, source)
 
     def _object_id(self, image: Image, driver: Driver) -> str:
         """Never one that another attempt may still be writing under."""
@@ -255,11 +284,12 @@ class ImportWork:
     # -- material ----------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _material(self, running: Running, image: Image) -> Iterator[Material]:
-        """The bytes to store, after the plugins. Work files live as long as the block."""
+    def _material(self, running: Running, image: Image) -> Iterator[Material | None]:
+        """The bytes to store, after the plugins; None where a copy that there is will do. Work files live as long as
+        the block."""
         spec = running.job.spec
         if running.job.copies or spec.method == "copy-image":
-            yield self._copied(image)
+            yield None
             return
         raw = self._raw_material(running, image)
         copied, caller = raw.facts.properties, caller_of(running.job)
@@ -313,8 +343,11 @@ class ImportWork:
             yield FileSource(file, self._staging.driver.store_id)
 
     def _check_staged(self, job: Job) -> None:
-        if self._staging.holds(job.image_id):
+        size, wanted = self._staging.size_of(job.image_id), job.spec.staged_size
+        if size is not None and wanted in {None, size}:
             return
+        if size is not None:
+            raise JobFailed("staged-damaged", f"Of {wanted} bytes that were staged {size} are there. Stage them again.")
         if job.site == self._staging.site:
             raise JobFailed("staged-gone", f"The staged data of image {job.image_id} are gone. Stage them again.")
         raise JobFailed(
@@ -323,29 +356,23 @@ class ImportWork:
             "back, or delete the image.",
         )
 
-    def _copied(self, image: Image) -> Material:
-        """A copy that there is, from the first store that can be read."""
-
-        @contextmanager
-        def open_copy() -> Iterator[ByteSource]:
-            location = self._catalogue.location(self._readable(image))
-            with stored_source(self._catalogue.driver_of(location), location) as source:
-                yield source
-
+    def _copied(self, location: Location) -> Material:
         # The content was looked into when the first copy came; what it was called then is not repeated here.
-        return Material(open=open_copy, disk_format=None, container_format=None)
+        driver = self._catalogue.driver_of(location)
+        return Material(
+            open=lambda: stored_source(driver, location),
+            disk_format=None,
+            container_format=None,
+            store=location.store,
+        )
 
-    def _readable(self, image: Image) -> ImageLocation:
-        failure: GlancetuiError = NotFound(f"Image {image.id} has no copy that could be read.")
-        for row in image.locations:
-            try:
-                location = self._catalogue.location(row)
-                self._catalogue.driver_of(location).stat(location)
-            except GlancetuiError as error:
-                failure = error
-            else:
-                return row
-        raise failure
+    def _whole(self, image: Image, row: ImageLocation) -> Location:
+        """A copy that is there, as far as its size tells. Raises DamagedCopy, NotFound, StoreUnavailable."""
+        location = self._catalogue.location(row)
+        size = self._catalogue.driver_of(location).stat(location).size
+        if image.size is not None and size != image.size:
+            raise DamagedCopy(image.id, location.store)
+        return location
 
     # -- failing -----------------------------------------------------------------------------------------------------
 
@@ -358,7 +385,7 @@ class ImportWork:
             if job.spec.method == "glance-direct" and back_to == ImageStatus.QUEUED:
                 self._staging.remove(job.image_id)
             self._registry.fail_job(
-                job, code_of(error), reason, back_to=back_to, message=reason, kept_until=self._kept_until()
+                job, code_of(error), reason, back_to=back_to, message=told_of(error), kept_until=self._kept_until()
             )
         except Stale:
             log.info("Job %s is in other hands, or over.", job.id)
@@ -403,5 +430,5 @@ def code_of(error: Exception) -> str:
 
 def back_to_after(spec: ImportSpec, error: Exception) -> str:
     """The status before. Staged data that can never become this image are not kept: other data may be staged."""
-    hopeless = code_of(error) in {"unsupported-content", "not-convertible", "bad-archive", "staged-gone"}
+    hopeless = code_of(error) in HOPELESS
     return ImageStatus.QUEUED if spec.method == "glance-direct" and hopeless else spec.before

@@ -309,15 +309,16 @@ def record_hashes(change: Change, job: Job, published: Published) -> None:
         change.notify(job.image_id, "image.update")
 
 
-def note_failed_store(change: Change, job: Job, store: str) -> Job:
+def note_failed_store(change: Change, job: Job, store: str, reason: str) -> Job:
     failed = (*job.failed_stores, store)
-    _hold(change, job, {"failed_stores": _text(failed)})
+    reasons = " ".join(each for each in (job.error, reason) if each)
+    _hold(change, job, {"failed_stores": _text(failed), "error": reasons})
     state = uploads.present(change, job.image_id)
     left = [name for name in job.spec.stores if name not in _stores(job.copies, failed)]
     merge_properties(change, job.image_id, {TO_STORES: ",".join(left), FAILED_STORES: ",".join(failed)})
     change.update(state, {})
     change.notify(job.image_id, "image.update")
-    return msgspec.structs.replace(job, failed_stores=failed)
+    return msgspec.structs.replace(job, failed_stores=failed, error=reasons)
 
 
 def _stores(copies: Sequence[CopyMade], failed: Sequence[str]) -> set[str]:

@@ -246,8 +246,8 @@ class SqlRegistry(SqlMetadefs):
     def record_hashes(self, job: Job, published: Published) -> None:
         self._change(job.actor(), lambda change: jobs.record_hashes(change, job, published))
 
-    def note_failed_store(self, job: Job, store: str) -> Job:
-        return self._change(job.actor(), lambda change: jobs.note_failed_store(change, job, store))
+    def note_failed_store(self, job: Job, store: str, reason: str) -> Job:
+        return self._change(job.actor(), lambda change: jobs.note_failed_store(change, job, store, reason))
 
     def finish_job(self, job: Job, message: str, kept_until: datetime) -> None:
         self._change(job.actor(), lambda change: jobs.finish(change, job, message, kept_until))

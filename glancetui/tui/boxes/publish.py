@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from urllib.parse import unquote
 
 from rich.text import Text
 from textual import on, work
@@ -15,13 +16,14 @@ from glancetui.client.text import clean, cut
 from glancetui.tui import figures
 from glancetui.tui.boxes.form import WIDTH, Form
 from glancetui.tui.files import Found, recognise
-from glancetui.tui.publication import Publication
+from glancetui.tui.publication import Publication, is_address
 from glancetui.tui.session import Session
 from glancetui.tui.widgets.fields import Choice, PathField
 from glancetui.tui.widgets.prompt import OneLine
 
 VISIBILITIES = ("private", "shared", "community", "public")
 CANDIDATES = 3  # lines of completions
+TELLING = frozenset({"qcow2", "vmdk", "vhd", "vhdx", "vdi", "iso", "raw"})  # .img may be any of them
 REST_SECONDS = 0.2
 LONGEST_NAME = 255
 WHO = {
@@ -66,7 +68,7 @@ class PublishForm(Form[Publication | None]):
                 "tab completes · ctrl+s publishes · esc closes",
             )
             with Horizontal():
-                yield Label("File")
+                yield Label("File or URL")
                 yield PathField(self.session.pool, before.path, id="path")
             yield Static("", id="candidates", markup=False)
             yield Static("", id="recognised", markup=False)
@@ -151,6 +153,9 @@ class PublishForm(Form[Publication | None]):
         if not typed.strip():
             self._show_found("", ok=True)
             return
+        if is_address(typed):
+            self._take_address(typed.strip())
+            return
         try:
             found = await self.session.pool.run(recognise, typed.strip())
         except OSError as error:
@@ -165,6 +170,17 @@ class PublishForm(Form[Publication | None]):
         self._show_found(f"{figures.size(found.size)} · recognised {found.disk_format}: {found.reason}", ok=True)
         self._say()
 
+    def _take_address(self, url: str) -> None:
+        """Nothing is asked of it from here: the endpoint may reach other places than this terminal."""
+        last = unquote(url.split("#", maxsplit=1)[0].split("?", maxsplit=1)[0]).rpartition("/")[2]
+        stem, _, suffix = last.rpartition(".")
+        if not self._own_name:
+            self._put("name", (stem or last)[:LONGEST_NAME])
+        if not self._own_format:
+            self._put("disk_format", suffix.lower() if suffix.lower() in TELLING else "")
+        self._show_found("The endpoint fetches it; say which disk format it has.", ok=True)
+        self._say()
+
     def _show_found(self, sentence: str, *, ok: bool) -> None:
         style = self.palette.good if ok else self.palette.warn
         self.query_one("#recognised", Static).update(Text(cut(clean(sentence), 2 * (WIDTH - 16)), style))
@@ -175,14 +191,20 @@ class PublishForm(Form[Publication | None]):
         """Everything typed, as values. Raises FieldError."""
         path = self.value("path").strip()
         if not path:
-            raise FieldError("Name a file: tab completes its path.")
-        if self.found is None:
+            raise FieldError("Name a file (tab completes its path), or a URL that the endpoint shall fetch.")
+        disk_format = self.value("disk_format").strip()
+        if is_address(path):
+            if "@" in path.split("/")[2]:
+                raise FieldError("A URL with a name or password in it is not fetched.")
+            if not disk_format:
+                raise FieldError("Disk format: say it, such as qcow2 or raw.")
+        elif self.found is None:
             raise FieldError("The file is not there, or cannot be read.")
         return Publication(
-            path=str(self.found.path),
+            path=path if self.found is None else str(self.found.path),
             name=self.value("name"),
-            size=self.found.size,
-            disk_format=self.value("disk_format").strip(),
+            size=None if self.found is None else self.found.size,
+            disk_format=disk_format,
             container_format=self.value("container_format").strip(),
             visibility=self.value("visibility"),
             protected=self.value("protected") == "yes",
@@ -201,11 +223,16 @@ class PublishForm(Form[Publication | None]):
             self._sentence(Text(str(error), style))
             return
         self.problem = ""
-        formats = f"{it.disk_format or 'unknown format'} / {it.container_format or 'no container'}"
-        sentence = Text("Sends ", self.palette.soft, end="")
-        sentence.append(f"{figures.size(it.size)} as {clean(formats)}", self.palette.ink)
-        target = f"image {it.image_id[:8]}, which waits for it" if it.image_id else self.session.endpoint
-        sentence.append(f" to {clean(target or 'the endpoint')}; {WHO[it.visibility]}.", self.palette.soft)
+        formats = f"as {it.disk_format or 'unknown format'} / {it.container_format or 'no container'}"
+        waiting = f"image {it.image_id[:8]}, which waits for it" if it.image_id else ""
+        if it.is_fetched:
+            lead, what, way = "The endpoint fetches it ", formats, waiting and f" for {waiting}"
+        else:
+            lead, what = "Sends ", f"{figures.size(it.size)} {formats}"
+            way = f" to {waiting or self.session.endpoint or 'the endpoint'}"
+        sentence = Text(lead, self.palette.soft, end="")
+        sentence.append(clean(what), self.palette.ink)
+        sentence.append(f"{clean(way)}; {WHO[it.visibility]}.", self.palette.soft)
         self._sentence(sentence)
 
     def _sentence(self, text: Text) -> None:

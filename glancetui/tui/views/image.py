@@ -29,7 +29,7 @@ from glancetui.tui.widgets.sheet import Sheet
 
 LONGEST_PROJECT = 255
 LONGEST_URL = 255
-TABS = ("Overview", "Properties", "Locations", "Members", "Raw")
+TABS = ("Overview", "Properties", "Locations", "Members", "Tasks", "Raw")
 
 
 class ImageView(PropertyChanging, Scrolling):
@@ -84,12 +84,14 @@ class ImageView(PropertyChanging, Scrolling):
     def on_resize(self) -> None:
         self._draw()
 
-    def _tabs(self, width: int) -> Text:  # noqa: ARG002  # the five always fit
+    def _tabs(self, width: int) -> Text:  # noqa: ARG002  # the six always fit
         palette, image = self.session.palette(), self.image
         line = Text(" ", no_wrap=True, end="")
         counts = {"Properties": len(image.properties) if image else 0}
         if self.members is not None:
             counts["Members"] = len(self.members)
+        if image is not None and (tasks := self.session.imports.tasks(image)) is not None:
+            counts["Tasks"] = len(tasks)
         for number, name in enumerate(TABS):
             label = f" {name} {counts[name]} " if name in counts else f" {name} "
             style = palette.cursor + palette.ink + Style(bold=True) if number == self.tab else palette.soft
@@ -117,17 +119,19 @@ class ImageView(PropertyChanging, Scrolling):
             self.describe()
         if TABS[self.tab] == "Members":
             self._read_members()
+        self.session.connection.hurry(self.session.clock())
 
     def _draw(self) -> None:
         image = self.image
         if image is None or not self.is_mounted:
             return
         palette, scene, room = self.session.palette(), self.session.scene(), self.pane.room
-        reason = "" if image.status not in {"queued", "killed"} else self.session.reasons.get(image.id, "")
+        reason, tasks = self.session.reason_of(image), self.session.imports.tasks(image)
         texts = {
             "Overview": lambda: facts.overview(image, scene, palette, room, reason),
             "Locations": lambda: facts.locations(image, palette, room),
             "Members": lambda: facts.members(self.members, palette, scene, room),
+            "Tasks": lambda: facts.tasks(tasks, palette, scene, room),
             "Raw": lambda: facts.raw(image.document, palette),
         }
         self.set_class(self.on_properties, "described")
@@ -174,7 +178,19 @@ class ImageView(PropertyChanging, Scrolling):
             self.describe()
         if fresh.document != image.document:
             self.replaced(fresh)
+        await self._hear_of_imports(fresh)
         return True
+
+    async def _hear_of_imports(self, image: RemoteImage) -> None:
+        session = self.session
+        if session.service is None:
+            return
+        if TABS[self.tab] == "Tasks" and session.imports.tasks(image) is None:
+            session.imports.hear(image, await session.pool.run(session.service.tasks, image.id))
+        elif not await session.imports.ask(session.service, session.pool, [image]):
+            return
+        self.tabs.refresh()
+        self._draw()
 
     def tick(self) -> None:
         self.post_message(self.Changed())

@@ -19,6 +19,7 @@ from glancetui.errors import GlancetuiError
 from glancetui.tui import figures
 from glancetui.tui.actions import Action
 from glancetui.tui.columns import IMAGE_COLUMNS, PROPERTY, Cell, column_of
+from glancetui.tui.imports import sentence
 from glancetui.tui.ports import Order, Query
 from glancetui.tui.saved import SavedView
 from glancetui.tui.session import Session
@@ -140,10 +141,21 @@ class ImagesView(ImageEditing, ListingView[RemoteImage]):
             await self.source.load(0, self.table.height * 2)
         else:
             await self.source.poll(first, last)
+        await self._hear_of_imports(first, last)
         if self.error is not None:
             self.error = None
             self.table.refresh()
         return True
+
+    async def _hear_of_imports(self, first: int, last: int) -> None:
+        """How far the imports in sight are, and why those that failed did."""
+        session = self.session
+        if session.service is None:
+            return
+        rows = [row for index in range(first, last + 1) if (row := self.source.row(index)) is not None]
+        if await session.imports.ask(session.service, session.pool, rows):
+            with self.table.anchored():  # the line below the cursor's row may have come or gone
+                pass
 
     def tick(self) -> None:
         fading = set(self.source.rows.gone)
@@ -471,20 +483,17 @@ class ImagesView(ImageEditing, ListingView[RemoteImage]):
         if image is None:
             self.pane.put(Text(""))
             return
-        text = facts.overview(image, self.session.scene(), palette, self.pane.room, self.reason_of(image))
+        text = facts.overview(image, self.session.scene(), palette, self.pane.room, self.session.reason_of(image))
         if image.properties:
             text.append_text(facts.properties(image, palette, self.pane.room))
         self.pane.put(text)
 
     def _note(self, image: RemoteImage) -> Cell | None:
-        reason = self.reason_of(image)
+        task = self.session.imports.running(image)
+        if task is not None:
+            return Cell(sentence(task), "busy")
+        reason = cut(self.session.reason_of(image), 500)
         return Cell(clean(reason), "bad") if reason else None
-
-    def reason_of(self, image: RemoteImage) -> str:
-        """Why the last attempt to give it data failed, as far as this session knows."""
-        if image.status not in {"queued", "killed"}:
-            return ""
-        return cut(self.session.reasons.get(image.id, ""), 500)
 
     def off(self, action: Action) -> str | None:
         if action.id == "list.more" and not self.source.paused:

@@ -10,6 +10,7 @@ from textual import work
 from textual.app import ComposeResult
 
 from glancetui.client import edit
+from glancetui.client.masking import masked_url
 from glancetui.client.text import clean
 from glancetui.client.values import RemoteImage
 from glancetui.errors import GlancetuiError
@@ -17,7 +18,7 @@ from glancetui.tui import figures
 from glancetui.tui.actions import Action
 from glancetui.tui.boxes.confirm import Confirm, Question
 from glancetui.tui.columns import Cell, Column, Scene
-from glancetui.tui.publication import Publication
+from glancetui.tui.publication import Publication, is_address
 from glancetui.tui.session import Session
 from glancetui.tui.transfers import Order, State, Transfer
 from glancetui.tui.views.listing import ListingView
@@ -64,7 +65,7 @@ def _phase(transfer: Transfer, scene: Scene) -> Cell:
 
 
 def _file(transfer: Transfer, scene: Scene) -> Cell:  # noqa: ARG001
-    return Cell(clean(transfer.order.path), "faint")
+    return Cell(clean(masked_url(path) if is_address(path := transfer.order.path) else path), "faint")
 
 
 def _total(transfer: Transfer, scene: Scene) -> Cell:  # noqa: ARG001
@@ -141,10 +142,11 @@ class TransfersView(ListingView[Transfer]):
                 upload=True,
                 name=publication.name,
                 path=publication.path,
-                arguments=("image", "upload", "--file", publication.path) if waiting else publication.arguments(),
+                arguments=publication.again() if waiting else publication.arguments(),
                 operand=waiting or publication.name,
                 total=publication.size,
                 image_id=waiting,
+                by_endpoint=publication.is_fetched,
             )
         )
         self._publications[transfer.id] = publication
@@ -251,7 +253,9 @@ class TransfersView(ListingView[Transfer]):
         if transfer is None:
             return
         follows = (
-            "The image stays, queued and without data; n sends the file to it again, D in Images deletes it."
+            "The endpoint goes on with it, only this stops looking; D in Images deletes the image and ends it."
+            if transfer.order.by_endpoint
+            else "The image stays, queued and without data; n sends the file to it again, D in Images deletes it."
             if transfer.order.upload
             else "What was written of the file is removed."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -11,20 +12,27 @@ from rich.text import Text
 
 from glancetui.client.masking import masked_document, masked_url
 from glancetui.client.text import cells, clean, cut, cut_middle
-from glancetui.client.values import RemoteImage, RemoteMember
+from glancetui.client.values import RemoteImage, RemoteMember, RemoteTask
 from glancetui.tui import figures
 from glancetui.tui.columns import Scene
+from glancetui.tui.imports import fraction, sentence
 from glancetui.tui.palette import Palette
 
 LABEL = 13  # cells for the names of facts
+WHAT = 36  # cells for what a task does
+MOST_LINES = 6  # of a reason
 Fact = tuple[str, Text]
 
 
 def overview(image: RemoteImage, scene: Scene, palette: Palette, width: int, reason: str = "") -> Text:
     """The first tab: what an operator asks about an image, one fact to a line, two where there is room."""
     page = Text(no_wrap=True, end="")
-    if reason:
-        page.append(f"{scene.glyphs.bad} {cut(clean(reason), width - 2)}\n\n", palette.bad)
+    task = scene.imports.running(image)
+    if task is not None:
+        drawn = figures.bar(fraction(task), max(10, min(40, width)), ascii_only=scene.glyphs.ascii_only)
+        page.append(f"{drawn}\n{cut(sentence(task), width)}\n\n", palette.busy)
+    elif reason:
+        page.append(f"{scene.glyphs.bad} {wrapped(reason, width - 2)}\n\n", palette.bad)
     for group in _groups(image, scene, palette, width):
         _lay(page, group, palette, width)
         page.append("\n")
@@ -166,6 +174,44 @@ def members(found: Sequence[RemoteMember] | None, palette: Palette, scene: Scene
         page.append((figures.ago(since, scene.now) if since else figures.UNKNOWN) + "\n", palette.soft)
     page.truncate(max(1, width) * (len(found) + 2))
     return page
+
+
+def tasks(found: Sequence[RemoteTask] | None, palette: Palette, scene: Scene, width: int) -> Text:
+    """What the endpoint did for the image, the newest first, with what it says of it."""
+    if found is None:
+        return Text(f"asking the endpoint {scene.glyphs.ellipsis}", palette.soft, end="")
+    if not found:
+        return Text("No tasks: nothing was imported or copied, or it was long ago.", palette.soft, end="")
+    page = Text(no_wrap=True, end="")
+    signs = {"success": (scene.glyphs.good, palette.good), "failure": (scene.glyphs.bad, palette.bad)}
+    for task in found:
+        sign, style = signs.get(task.status, (scene.glyphs.importing, palette.busy))
+        page.append(f"{sign} {clean(task.status):<11}", style).append(f"{what(task):<{WHAT}}", palette.ink)
+        page.append(
+            f"  {figures.ago(task.created_at, scene.now) if task.created_at else figures.UNKNOWN}", palette.soft
+        )
+        page.append(f"  {clean(task.id)}\n" if width >= 90 else "\n", palette.faint)  # the id where there is room
+        said = (task.message or "") if task.is_over else sentence(task)
+        if said:
+            page.append("  " + wrapped(said, width - 2) + "\n", style)
+        page.append("\n")
+    return page
+
+
+def what(task: RemoteTask) -> str:
+    """`web-download to fast, slow`."""
+    asked = task.document.get("input")
+    asked = asked if isinstance(asked, Mapping) else {}
+    request, stores = asked.get("import_req"), asked.get("backend")
+    method = request.get("method") if isinstance(request, Mapping) else None
+    name = method.get("name") if isinstance(method, Mapping) else None
+    place = ", ".join(str(store) for store in stores if store) if isinstance(stores, list) else ""
+    return cut(clean(str(name or task.type) + (f" to {place}" if place else "")), WHAT)
+
+
+def wrapped(text: str, width: int) -> str:
+    """On as many lines as it takes, each after the first two cells in; an import's reason is never cut short."""
+    return "\n  ".join(textwrap.wrap(clean(text), max(20, width))[:MOST_LINES])
 
 
 def spelled(document: Mapping[str, object]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from glancetui.config.settings import FetchSettings, ImportSettings
-from glancetui.errors import BadRequest, Conflict, Forbidden, NotFound, UnsupportedMedia
+from glancetui.errors import BadRequest, Conflict, Forbidden, NotFound, StoreUnavailable, UnsupportedMedia
 from glancetui.model import Caller
 from tests.backends.web import cut_after, held_back, redirect, web_server
 from tests.images.data_path import ADMIN, OWNER, STRANGER, Body, noise
@@ -144,6 +144,18 @@ def test_staged_data_that_vanished_leave_an_image_that_can_be_staged_anew(tmp_pa
         assert it.imported(image.id, "glance-direct").state == "succeeded"
 
 
+def test_staged_data_that_were_cut_off_since_never_become_the_image(tmp_path: Path) -> None:
+    with yard(tmp_path) as it:
+        image = it.staged(DATA)
+        (it.staging_folder / image.id).write_bytes(DATA[:1000])
+        job = it.imported(image.id, "glance-direct")
+        assert (job.state, job.error_code, it.show(image.id).status) == ("failed", "staged-damaged", "queued")
+        assert it.task(job).message == f"Of {len(DATA)} bytes that were staged 1000 are there. Stage them again."
+        it.assert_nothing_left(image.id)
+        it.stage.put(OWNER, image.id, Body(DATA))
+        assert it.imported(image.id, "glance-direct").state == "succeeded"
+
+
 def test_deleting_an_image_in_the_middle_of_its_import_leaves_nothing(tmp_path: Path) -> None:
     go_on, reached = threading.Event(), threading.Event()
     with web_server() as web, web_yard(tmp_path, web.port) as it:
@@ -163,6 +175,17 @@ def test_deleting_an_image_removes_its_staged_data(tmp_path: Path) -> None:
         image = it.staged(DATA)
         it.imports.delete(OWNER, image.id)
         it.assert_nothing_left(image.id)
+
+
+def test_a_staging_folder_that_is_away_leaves_the_image_queued(tmp_path: Path) -> None:
+    with yard(tmp_path) as it:
+        image = it.house.new()
+        it.staging_folder.rename(tmp_path / "away")
+        with pytest.raises(StoreUnavailable):
+            it.stage.put(OWNER, image.id, Body(DATA))
+        assert it.show(image.id).status == "queued"
+        (tmp_path / "away").rename(it.staging_folder)
+        assert it.stage.put(OWNER, image.id, Body(DATA)).status == "uploading"
 
 
 def test_staging_is_refused_where_an_upload_would_be(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from tests.images.data_path import ADMIN, OWNER, noise
 from tests.images.importing.yard import Yard, loopback_allowed, yard
 
 DATA = noise(2_000_000)
+#: What those who asked hear of a store whose folder is away; where that folder is they need not know.
+AWAY = "Store {} cannot be used now. Try again in a moment; the operator finds the reason in the log."
 TO, FAILED = "os_glance_importing_to_stores", "os_glance_failed_import"
 
 
@@ -55,6 +57,8 @@ def test_where_all_must_succeed_one_failure_undoes_all(tmp_path: Path) -> None:
         Outbox(it.house.registry, it.house.catalogue, "w").run_once()
         assert holders(it) == []
         (tmp_path / "away").rename(tmp_path / "s1")
+        assert it.task(job).message == AWAY.format("s1")
+        assert str(tmp_path) in (job.error or "")
         assert it.imported(image.id, "glance-direct", all_stores=True).state == "succeeded"
         assert stores_of(it, image.id) == ["s0", "s1"]
 
@@ -67,6 +71,7 @@ def test_where_one_is_enough_the_image_is_active_and_says_where_it_is_not(tmp_pa
         after = it.show(image.id)
         assert (job.state, after.status, stores_of(it, image.id)) == ("succeeded", "active", ["s1", "s2"])
         assert after.properties == {TO: "", FAILED: "s0"}
+        assert (it.task(job).status, it.task(job).message) == ("success", f"s0: {AWAY.format('s0')}")
 
 
 def test_where_one_is_enough_failing_in_all_fails_the_import(tmp_path: Path) -> None:
@@ -78,6 +83,8 @@ def test_where_one_is_enough_failing_in_all_fails_the_import(tmp_path: Path) -> 
         after = it.show(image.id)
         assert (job.state, job.error_code, after.status) == ("failed", "no-store", "uploading")
         assert after.properties[FAILED] == "s0,s1"
+        why = f"No store took the image. s0: {AWAY.format('s0')} s1: {AWAY.format('s1')}"
+        assert it.task(job).message == why
 
 
 def test_a_copy_goes_to_the_stores_that_lack_one(tmp_path: Path) -> None:
@@ -100,8 +107,20 @@ def test_a_copy_that_is_not_the_image_is_never_recorded(tmp_path: Path) -> None:
         it.house.files()[0].write_bytes(DATA[:-1] + b"!")
         job = it.imported(image.id, "copy-image", ADMIN, stores=["s1"])
         assert (job.error_code, stores_of(it, image.id), holders(it)) == ("source-damaged", ["s0"], ["s0"])
+        assert "in store s0 is not what the image was" in (it.task(job).message or "")
         after = it.show(image.id)
         assert (after.status, after.properties) == ("active", {TO: "", FAILED: "s1"})
+
+
+@pytest.mark.parametrize("damaged", [DATA[:-1], DATA[:-1] + b"!"], ids=["cut", "changed"])
+def test_a_damaged_copy_is_passed_over_for_one_that_is_whole(tmp_path: Path, damaged: bytes) -> None:
+    with yard(tmp_path, stores=3) as it:
+        image = it.house.uploaded(DATA)
+        it.imported(image.id, "copy-image", ADMIN, stores=["s1"])
+        it.house.files()[0].write_bytes(damaged)
+        job = it.imported(image.id, "copy-image", ADMIN, stores=["s2"])
+        assert (job.state, stores_of(it, image.id)) == ("succeeded", ["s0", "s1", "s2"])
+        assert [path.read_bytes() for path in it.house.files()][1:] == [DATA, DATA]
 
 
 def test_a_failed_copy_leaves_the_image_as_it_was(tmp_path: Path) -> None:

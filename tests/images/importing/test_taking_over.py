@@ -58,7 +58,7 @@ def test_a_late_owner_can_do_nothing(tmp_path: Path) -> None:
         for step in (
             lambda: registry.renew_job(late, 60, Progress()),
             lambda: registry.begin_copy(late, "s0", image.id, "late", 60),
-            lambda: registry.note_failed_store(late, "s0"),
+            lambda: registry.note_failed_store(late, "s0", "s0: full"),
             lambda: registry.finish_job(late, "", soon),
             lambda: registry.fail_job(late, "x", "x", back_to="queued", message="", kept_until=soon),
             lambda: registry.release_job(late),
@@ -131,6 +131,19 @@ def test_staged_data_of_a_node_that_is_gone_fail_the_import_but_stay_its(tmp_pat
         ended = it.settle(job)
         other.close()
         assert (ended.error_code, it.show(image.id).status) == ("staged-elsewhere", "uploading")
+
+
+def test_staged_data_of_a_neighbour_that_died_wait_for_it_to_come_back(tmp_path: Path) -> None:
+    """Two services may share a node and not a staging folder: only the one that starts again can go on."""
+    with yard(tmp_path, start=False) as it:
+        image = it.staged(DATA)
+        job = died(it, image.id)
+        stranger = it.another_runner(this_worker(NODE), site="other-site")
+        stranger.claim_of_dead_neighbours()
+        assert (stranger.busy, it.house.registry.job(job.id).fence) == (0, job.fence)
+        stranger.close()
+        it.runner.claim_of_dead_neighbours()
+        assert it.settle(job).state == "succeeded"
 
 
 def test_a_resumed_import_keeps_the_copies_it_has(tmp_path: Path) -> None:
