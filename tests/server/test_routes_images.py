@@ -190,6 +190,11 @@ def test_a_count_is_of_what_the_list_with_the_same_parameters_holds(api: Api) ->
     assert api.call("GET", "/ops/v1/nothing").status == 404
 
 
+def test_a_whole_number_may_be_written_with_a_point(api: Api) -> None:
+    made = api.call("POST", "/v2/images", b'{"min_ram": 512.0, "min_disk": 1e1}').json
+    assert (str(made["min_ram"]), str(made["min_disk"])) == ("512", "10")
+
+
 def test_virtual_size_is_an_attribute_to_filter_by_and_no_property(api: Api) -> None:
     sized = api.make(name="inside", disk_format="raw", container_format="bare")
     api.upload(sized, b"12345")
