@@ -39,9 +39,7 @@ _PLAIN = frozenset({"owner", "checksum", "os_hash_value", "os_hash_algo"})
 _NUMBERS = frozenset({"min_ram", "min_disk", "size", "virtual_size"})
 _TIMES = frozenset({"created_at", "updated_at"})
 _RANGES: Mapping[str, tuple[str, str]] = {
-    f"{field}_{end}": (field, bound)
-    for field in sorted(_NUMBERS)
-    for end, bound in (("min", "least"), ("max", "most"))
+    f"{field}_{end}": (field, bound) for field in sorted(_NUMBERS) for end, bound in (("min", "least"), ("max", "most"))
 }
 _WHOLE_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*", re.ASCII)  # no more digits than the database's integers hold
 _BEYOND = re.compile(r"\s*\+?[0-9]{19,}\s*", re.ASCII)

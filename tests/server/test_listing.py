@@ -33,7 +33,10 @@ def test_nothing_asked_is_the_newest_first() -> None:
     assert query("") == ImageQuery(viewer=VIEWER, limit=25)
 
 
-@pytest.mark.parametrize(("text", "limit"), [("0", 0), ("7", 7), ("1000", 1000), ("99999999", 1000), ("+5", 5), ("9" * 19, 1000), ("9" * 30, 1000)])
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [("0", 0), ("7", 7), ("1000", 1000), ("99999999", 1000), ("+5", 5), ("9" * 19, 1000), ("9" * 30, 1000)],
+)
 def test_limit_is_cut_to_the_most(text: str, limit: int) -> None:
     assert query(f"limit={text}").limit == limit
 

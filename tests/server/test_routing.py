@@ -90,7 +90,8 @@ def test_health_is_told_without_identity_or_loopback_name(server: Server) -> Non
         ("HEAD", "/v2/images", 405, "GET, POST"), ("PUT", "/v2/images", 405, "GET, POST"),
         ("TRACE", "/v2/images", 405, "GET, POST"), ("HEAD", "/v2/images/x/file", 405, "GET, PUT"),
         ("GET", "/v2/images/x/tags/y", 405, "DELETE, PUT"), ("PATCH", "/v2/images/x/members", 405, "GET, POST"),
-        ("BREW", "/v2/images", 405, "GET, POST"), ("BREW", "/v2/nope", 501, None), ("BREW", "/healthcheck", 405, "GET, HEAD"),
+        ("BREW", "/v2/images", 405, "GET, POST"), ("BREW", "/v2/nope", 501, None),
+        ("BREW", "/healthcheck", 405, "GET, HEAD"),
         ("HEAD", "/v2/nope", 404, None), ("TRACE", "/v2/nope", 501, None), ("PROPFIND", "/v2/nope", 501, None),
     ],
 )  # fmt: skip
