@@ -18,7 +18,7 @@ from glancetui.images.location_patch import LocationList
 from glancetui.images.properties import WRITABLE, refuse_reserved
 from glancetui.images.protection import Protections
 from glancetui.images.quotas import check_count, check_properties
-from glancetui.images.schemas import Schemas
+from glancetui.images.schemas import Schemas, as_integer
 from glancetui.model import Caller, Image, ImageStatus
 from glancetui.registry.interface import ImageChange
 
@@ -64,7 +64,7 @@ def _read_operation(item: object, dialect: Dialect, schemas: Schemas) -> Operati
         return Operation(verb, name, position=position)
     if "value" not in item:
         raise BadRequest(f"Operation {verb} of {pointer} needs a member named value.")
-    value = item["value"]
+    value = as_integer(name, item["value"])
     schemas.check_part({name: [value] if len(parts) == 2 else value})
     return Operation(verb, name, value, position, must_be_new=verb == "add" and dialect == "v2.0")
 

@@ -25,7 +25,8 @@ class CyclicRules(RecursionError):
     """A rule that refers to itself has no answer; asking it is refused."""
 
 
-# What a check may compare of the caller, under the names that oslo.context gives them (and their older spellings).
+# What a check may compare of the caller, under the names that oslo.context gives them. Their older spellings, such as
+# `tenant`, are gone there: a rule that still has one grants nothing in Glance, and must not begin to here.
 CREDENTIALS: Mapping[str, Callable[[Caller], object]] = {
     "user_id": lambda caller: caller.user,
     "user_domain_id": lambda caller: caller.user_domain,
@@ -40,9 +41,6 @@ CREDENTIALS: Mapping[str, Callable[[Caller], object]] = {
     "service_user_domain_id": lambda _caller: None,
     "service_project_id": lambda _caller: None,
     "service_project_domain_id": lambda _caller: None,
-    "user": lambda caller: caller.user,
-    "tenant": lambda caller: caller.project,
-    "domain": lambda caller: caller.domain,
 }
 
 

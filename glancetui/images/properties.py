@@ -13,6 +13,7 @@ WRITABLE = frozenset(
         "min_disk", "min_ram", "tags",
     }
 )  # fmt: skip
+INTEGERS = ("min_ram", "min_disk")  # of the writable ones
 READ_ONLY = frozenset(
     {
         "status", "checksum", "size", "virtual_size", "created_at", "updated_at", "os_hash_algo", "os_hash_value",

@@ -18,7 +18,7 @@ from glancetui.images.policy import Policy
 from glancetui.images.properties import MAX_NAME, RESERVED_PREFIX, WRITABLE, refuse_reserved
 from glancetui.images.protection import Protections
 from glancetui.images.quotas import Quotas, UnifiedLimits, check_count, check_properties
-from glancetui.images.schemas import Schemas
+from glancetui.images.schemas import Schemas, as_integer
 from glancetui.images.target import ImageTarget, target_of
 from glancetui.model import Caller, Image, ImageLocation, ImageStatus
 from glancetui.registry.interface import Count, ImageChange, ImageQuery, NewImage, PropertyIs, Registry, Seen
@@ -157,6 +157,7 @@ class Images:
         """
         refuse_read_only(caller)
         _refuse_not_for_clients(attributes)
+        attributes = {name: as_integer(name, value) for name, value in attributes.items()}
         self.schemas.check_new(attributes)
         tags = tuple(dict.fromkeys(attributes.get("tags", ())))
         properties = {name: value for name, value in attributes.items() if name not in WRITABLE and name != "id"}

@@ -9,7 +9,7 @@ import jsonschema_rs
 
 from glancetui.config.settings import ImageSettings
 from glancetui.errors import BadRequest, ConfigError
-from glancetui.images.properties import MAX_INTEGER, MAX_NAME
+from glancetui.images.properties import INTEGERS, MAX_INTEGER, MAX_NAME
 
 Schema = dict[str, Any]  # JSON has no narrower type
 
@@ -197,6 +197,14 @@ class Schemas:
         _check(self._part, attributes)
 
 
+def as_integer(name: str, value: object) -> object:
+    """`value` of attribute `name`; 1.0 is 1, as for Glance: some clients write all numbers so. The database takes no
+    1.0."""
+    if name in INTEGERS and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
 def _custom_properties(settings: ImageSettings) -> Schema:
     given = settings.schema_properties or _shipped_properties()
     return {name: {**schema, "is_base": False} for name, schema in given.items()}
@@ -218,13 +226,9 @@ def _collection(name: str, item: Schema, *, paged: bool) -> Schema:
 
 
 def _validator(properties: Schema, others: Schema | bool, required: tuple[str, ...]) -> jsonschema_rs.Draft4Validator:
-    """Draft 4, where 1.0 is no integer, as the database needs it; with the bounds that the documents leave unsaid."""
+    """Draft 4, where 1.0 is no integer (see `as_integer`); with the bounds that the documents leave unsaid."""
     bounded = {"minimum": 0, "maximum": MAX_INTEGER}
-    strict = {
-        **properties,
-        "min_ram": {**properties["min_ram"], **bounded},
-        "min_disk": {**properties["min_disk"], **bounded},
-    }
+    strict = {**properties, **{name: {**properties[name], **bounded} for name in INTEGERS}}
     schema: Schema = {"type": "object", "properties": strict, "additionalProperties": others}
     if required:
         schema["required"] = list(required)

@@ -38,7 +38,7 @@ class OneOf(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     field: Literal[
         "name", "id", "status", "container_format", "disk_format", "owner", "checksum",
-        "os_hash_value", "os_hash_algo", "min_ram", "min_disk", "size",
+        "os_hash_value", "os_hash_algo", "min_ram", "min_disk", "size", "virtual_size",
     ]  # fmt: skip
     values: tuple[str | int, ...]
 
@@ -52,7 +52,7 @@ class TimeIs(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class Between(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Both ends included; None: open."""
 
-    field: Literal["size", "min_ram", "min_disk"]
+    field: Literal["size", "virtual_size", "min_ram", "min_disk"]
     least: int | None = None
     most: int | None = None
 

@@ -135,7 +135,7 @@ class Application:
         return await match.handler(request)
 
     def _without_identity(self, segments: list[str]) -> health.Check | None:
-        return health.CHECKS.get(segments[0]) if len(segments) == 1 else None
+        return health.CHECKS.get(segments[0]) if segments[1:] in ([], [""]) else None
 
     def _request_id(self, request: Request) -> str:
         """The caller's own id where it sent a usable one. Raises HeadTooLarge."""

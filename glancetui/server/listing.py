@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, cast, get_args
@@ -35,14 +36,14 @@ _MEMBER_STATUSES = frozenset({"pending", "accepted", "rejected", "all"})
 _TIME_OPERATORS = frozenset({"gt", "gte", "lt", "lte", "eq", "neq"})
 _WITH_OPERATORS = frozenset({"name", "id", "status", "container_format", "disk_format"})
 _PLAIN = frozenset({"owner", "checksum", "os_hash_value", "os_hash_algo"})
-_NUMBERS = frozenset({"min_ram", "min_disk", "size"})
+_NUMBERS = frozenset({"min_ram", "min_disk", "size", "virtual_size"})
 _TIMES = frozenset({"created_at", "updated_at"})
 _RANGES: Mapping[str, tuple[str, str]] = {
-    f"{field}_{end}": (field, bound)
-    for field in ("size", "min_ram", "min_disk")
-    for end, bound in (("min", "least"), ("max", "most"))
+    f"{field}_{end}": (field, bound) for field in sorted(_NUMBERS) for end, bound in (("min", "least"), ("max", "most"))
 }
 _WHOLE_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*", re.ASCII)  # no more digits than the database's integers hold
+_BEYOND = re.compile(r"\s*\+?[0-9]{19,}\s*", re.ASCII)
+_COARSE_TIME = re.compile(r"[0-9]{4}(-[0-9]{2})?", re.ASCII)
 _MAX_VALUES = 1000  # of one `in:`
 _MAX_MARKER = 255  # characters
 
@@ -127,10 +128,7 @@ class _Reader:
             self.filters.append(_filter(name, value))
 
     def _limit(self, value: str) -> None:
-        limit = number_of("limit", value)
-        if limit < 0:
-            raise BadRequest("limit must not be negative.")
-        self.fields["limit"] = limit
+        self.fields["limit"] = limit_of(value)
 
     def _marker(self, value: str) -> None:
         if len(value) > _MAX_MARKER:
@@ -223,17 +221,17 @@ def _values(name: str, value: str) -> tuple[str, ...]:
 
 
 def split_values(text: str) -> list[str]:
-    r"""Values separated by commas. One in double quotes may hold commas, and \" for a quote. Raises BadRequest."""
+    r"""Values separated by commas. One in double quotes may hold commas, and \" for a quote. Nothing is a value behind
+    the last comma, as in Glance. Raises BadRequest."""
     values: list[str] = []
     at = 0
-    while True:
+    while at < len(text):
         value, at = _quoted(text, at + 1) if text.startswith('"', at) else _bare(text, at)
         values.append(value)
-        if at == len(text):
-            return values
-        if text[at] != ",":
+        if not text.startswith(",", at) and at < len(text):
             raise BadRequest("In a list of values a closing quote must be followed by a comma or the end.")
         at += 1
+    return values
 
 
 def _bare(text: str, start: int) -> tuple[str, int]:
@@ -274,17 +272,27 @@ def _time(name: str, value: str) -> TimeIs:
 
 
 def _parsed_time(text: str) -> datetime | None:
-    """UTC without zone. A + that was not percent-encoded has become a space, and is taken back."""
+    """UTC without zone; of a year or a month its beginning. A + that was not percent-encoded has become a space, and is
+    taken back."""
+    text = text.strip()
+    if _COARSE_TIME.fullmatch(text):
+        text = (text + "-01-01")[:10]
     try:
-        at = datetime.fromisoformat(
-            text.strip().replace(" ", "+") if text.count(" ") == 1 and "T" in text else text.strip()
-        )
+        at = datetime.fromisoformat(text.replace(" ", "+") if text.count(" ") == 1 and "T" in text else text)
     except ValueError:
         return None
     try:
         return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
     except OverflowError:
         return None
+
+
+def limit_of(value: str, least: int = 0) -> int:
+    """How many a page may hold: any number, since the service cuts it to what it allows. Raises BadRequest."""
+    limit = sys.maxsize if _BEYOND.fullmatch(value) else number_of("limit", value)
+    if limit < least:
+        raise BadRequest(f"limit must be at least {least}.")
+    return limit
 
 
 def number_of(name: str, value: str) -> int:

@@ -10,7 +10,7 @@ import msgspec
 from glancetui.errors import BadRequest
 from glancetui.model import Viewer
 from glancetui.registry.metadefs import ItemKey, ItemQuery, NamespaceKey, NamespaceQuery, SortDirection
-from glancetui.server.listing import Pair, link_to, number_of, one_of, pairs_of
+from glancetui.server.listing import Pair, limit_of, link_to, one_of, pairs_of
 
 _DIRECTIONS = frozenset(get_args(SortDirection))
 _NAMESPACE_KEYS = frozenset(get_args(NamespaceKey))
@@ -96,12 +96,7 @@ def _read(raw: bytes, most: int) -> tuple[list[Pair], dict[str, str]]:
 
 def _limit(values: Mapping[str, str], *, least: int) -> int | None:
     text = values.get("limit")
-    if not text:
-        return None
-    limit = number_of("limit", text)
-    if limit < least:
-        raise BadRequest(f"limit must be at least {least}.")
-    return limit
+    return limit_of(text, least) if text else None
 
 
 def _visibility(values: Mapping[str, str], allowed: Sequence[str]) -> Any:  # noqa: ANN401 - one of `allowed`

@@ -30,8 +30,9 @@ log = logging.getLogger(__name__)
 MOST_BYTES = 1 << 62  # a Content-Length beyond this cannot be meant
 # A request line in good order but for its method. Those that the parser knows are not at fault when one stands first.
 _FOREIGN_METHOD = re.compile(
-    rb"(?!(?:GET|HEAD|PUT|POST|PATCH|DELETE|OPTIONS) )[A-Z][A-Z_-]{0,31} /[!-~]* HTTP/1\.[01]\r?\n"
+    rb"(?!(?:GET|HEAD|PUT|POST|PATCH|DELETE|OPTIONS) )([A-Z][A-Z_-]{0,31}) /[!-~]* HTTP/1\.[01]\r?\n"
 )
+_STAND_IN = b"UNLINK"  # of a method that the parser does not know: one that it knows, and that nothing here answers
 _HOP_BY_HOP = frozenset({b"upgrade", b"connection", b"http2-settings"})
 
 
@@ -63,6 +64,8 @@ class ServiceProtocol(HttpToolsProtocol):
         self._since = time.monotonic()  # of the last step: connected, head begun, answered
         self._in_head = False
         self._begun = False  # a head, or more of a body, was in the bytes that are being parsed
+        self._steps = 0  # of the parser, in these bytes
+        self._foreign: bytes | None = None  # the method that _STAND_IN stands for, in the head that is being parsed
         self._head_bytes = 0
         self._head_fed = 0
         self._upgrading = False
@@ -119,6 +122,7 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def _feed(self, data: bytes) -> None:
         self._begun = False
+        self._steps = 0
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -147,11 +151,21 @@ class ServiceProtocol(HttpToolsProtocol):
                 self._break_framing()
                 return
             foreign = isinstance(error, httptools.HttpParserInvalidMethodError) and _FOREIGN_METHOD.match(data)
+            if foreign and self._in_head and self._steps == 1:
+                self._feed_under_stand_in(foreign[1], data)
+                return
             log.debug("A request of %s is refused: %s", self.client, error)
             self._refusal = (
                 (501, "This service does not know the method.") if foreign else (400, "This is no valid HTTP request.")
             )
         self._refuse_when_free()
+
+    def _feed_under_stand_in(self, method: bytes, data: bytes) -> None:
+        """Which methods a path has is the application's to say. `data` begins with the head: were it the end of another
+        request, a part of that could pass for one."""
+        self._renew_parser()
+        self._foreign = method
+        self._feed(_STAND_IN + data.removeprefix(method))
 
     def _break_framing(self) -> None:
         self._refusal = (400, "The framing of the body is broken.")
@@ -179,6 +193,7 @@ class ServiceProtocol(HttpToolsProtocol):
     # -- parser's callbacks ------------------------------------------------------------------------------------------
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._steps += 1
         self._in_head = self._begun = True
         self._head_bytes = self._head_fed = 0
         self._since = time.monotonic()
@@ -208,6 +223,7 @@ class ServiceProtocol(HttpToolsProtocol):
             raise _RefusedError
 
     def on_headers_complete(self) -> None:
+        self._steps += 1
         self._in_head = False
         self._head_bytes = self._head_fed = 0  # from here on a trailer's
         if self.parser.should_upgrade():
@@ -231,11 +247,13 @@ class ServiceProtocol(HttpToolsProtocol):
             self._waiting.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
+        self._steps += 1
         self._begun = True
         self._head_fed = 0
         self.cycle.take_in(body)
 
     def on_message_complete(self) -> None:
+        self._steps += 1
         if not self._upgrading:
             self.cycle.end_body()
 
@@ -245,7 +263,8 @@ class ServiceProtocol(HttpToolsProtocol):
             raw_path = self._path_of_other_form(raw_path)
         if not self.url.isascii() or b"#" in self.url:
             self._refuse(400, "The address holds characters that must be percent-encoded.")
-        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["method"] = (self._foreign or self.parser.get_method()).decode("ascii")
+        self._foreign = None
         scope["http_version"] = version
         scope["raw_path"] = raw_path
         scope["path"] = raw_path.decode("ascii")  # decoded segment by segment where it is routed

@@ -4,6 +4,7 @@ an encoded slash is therefore never mistaken for a separator, and is refused, si
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import unquote_to_bytes
@@ -23,6 +24,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 SERVICE = "glancetui.service"  # keys of the ASGI scope
 CALLER = "glancetui.caller"
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"})
+_SLASHES = re.compile(rb"/{2,}")
 
 
 class Route(NamedTuple):
@@ -96,9 +98,10 @@ class Router:
 def segments_of(scope: Mapping[str, object]) -> list[str]:
     """The decoded segments of the path; the first is what follows the leading slash.
 
-    Raises NotFound for what can be no name: bad UTF-8, an encoded slash, a NUL.
+    Several slashes count as one, as in Glance: clients join an endpoint that ends with a slash and a path that begins
+    with one. Raises NotFound for what can be no name: bad UTF-8, an encoded slash, a NUL.
     """
-    raw = cast("bytes", scope["raw_path"])
+    raw = _SLASHES.sub(b"/", cast("bytes", scope["raw_path"]))
     if b"%" not in raw:
         return raw.decode("latin-1").split("/")[1:]
     return [_decoded(segment) for segment in raw.split(b"/")[1:]]

@@ -10,6 +10,7 @@ import msgspec
 
 from glancetui.errors import BadRequest
 from glancetui.registry.jobs import Progress, Task, TaskQuery, TaskSortKey
+from glancetui.server.listing import limit_of
 
 TYPES = ("import", "api_image_import", "location_import")
 STATUSES = ("pending", "processing", "success", "failure")
@@ -86,23 +87,16 @@ def extras(task: Task) -> dict[str, object]:
 def read_task_query(parameters: list[tuple[str, str]], default_limit: int, max_limit: int) -> TaskQuery:
     """Raises BadRequest."""
     given = dict(parameters)
-    limit = whole(given.get("limit", str(default_limit)))
     direction = among("sort_dir", given.get("sort_dir", "desc"), ("asc", "desc"))
     return TaskQuery(
         owner=None,
-        limit=min(limit, max_limit),
+        limit=min(limit_of(given.get("limit", str(default_limit))), max_limit),
         marker=given.get("marker"),
         type=among("type", given["type"], TYPES) if "type" in given else None,
         status=among("status", given["status"], STATUSES) if "status" in given else None,
         sort_key=cast("TaskSortKey", among("sort_key", given.get("sort_key", "created_at"), get_args(TaskSortKey))),
         descending=direction == "desc",
     )
-
-
-def whole(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise BadRequest("limit must be a whole number from 0 up.")
-    return int(text)
 
 
 def among(name: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -143,7 +143,9 @@ def test_attributes_of_the_service_are_forbidden(name: str, verb: str) -> None:
         ("/min_ram", -1),
         ("/min_ram", 2**31),
         ("/min_disk", "5"),
-        ("/min_disk", 1.0),
+        ("/min_disk", 1.5),
+        ("/min_disk", -1.0),
+        ("/min_disk", 1e300),
         ("/min_disk", 10**40),
         ("/min_disk", None),
         ("/tags", "t"),
@@ -197,6 +199,11 @@ def test_properties_are_added_overwritten_and_removed_in_order() -> None:
 def test_later_operation_sees_what_an_earlier_one_did() -> None:
     with pytest.raises(Conflict):
         patched(IMAGE, drop("/os_distro"), put("/os_distro", "x"))
+
+
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    (operation,) = read([put("/min_ram", 512.0)])
+    assert (operation.value, type(operation.value)) == (512, int)
 
 
 def test_null_is_kept_where_the_schema_allows_it() -> None:

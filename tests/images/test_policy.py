@@ -250,6 +250,12 @@ def test_tokens_of_the_system_or_a_domain_pass_no_rule_of_projects(defaults: Pol
     assert defaults.is_admin(caller("admin", domain="d"))
 
 
+@pytest.mark.parametrize("check", ["tenant:%(owner)s", "user:u", "domain:d"])
+def test_names_that_oslo_context_gave_up_grant_nothing(tmp_path: Path, check: str) -> None:
+    policy = policy_in(tmp_path, f'"modify_image": "{check}"')
+    assert not policy.allows("modify_image", caller("member", domain="d"), OWN)
+
+
 def test_all_67_rules_are_there_once() -> None:
     assert len(DEFAULTS) == len({default.name for default in DEFAULTS}) == 67
 

@@ -58,6 +58,22 @@ def test_a_change_is_few_ways_to_the_database(
     assert (created, len(sent) - created) == SENT[place.kind], sent
 
 
+@pytest.mark.parametrize("other", ["P", "p ", "p\u0301"])
+def test_a_project_whose_name_a_collation_takes_for_another_sees_nothing_of_it(
+    registry: SqlRegistry, other: str
+) -> None:
+    private, shared, lent = made(registry), made(registry, visibility="shared"), made(registry, visibility="shared")
+    public = made(registry, visibility="public")
+    registry.add_member(lent.id, "p", 1, ACTOR)
+    for image in (private, shared, lent):
+        with pytest.raises(NotFound):
+            registry.image(image.id, viewer(other))
+    for asked in (None, "all", "shared", "private"):
+        page = registry.page(ImageQuery(viewer=viewer(other), limit=9, visibility=asked, member_status="all"))
+        assert [image.id for image in page] == ([public.id] if asked in {None, "all"} else [])
+    assert registry.image(lent.id, viewer("p")) == registry.image(lent.id, ADMIN)
+
+
 def test_an_id_is_never_used_twice_even_after_deletion(registry: SqlRegistry) -> None:
     image = made(registry)
     with pytest.raises(Duplicate):

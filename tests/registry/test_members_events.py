@@ -32,6 +32,16 @@ def test_members_come_and_go_and_come_back(registry: SqlRegistry) -> None:
     assert registry.add_member(image.id, "q", 2, ACTOR).status == "pending"
 
 
+def test_members_whose_names_a_collation_takes_for_one_are_several(registry: SqlRegistry) -> None:
+    image = made(registry)
+    for name in ("q", "Q", "q "):
+        registry.add_member(image.id, name, 9, ACTOR)
+    assert registry.set_member_status(image.id, "Q", "accepted", ACTOR).member_id == "Q"
+    registry.remove_member(image.id, "q", ACTOR)
+    left = {member.member_id: member.status for member in registry.members(image.id)}
+    assert left == {"Q": "accepted", "q ": "pending"}
+
+
 def test_members_have_a_quota(registry: SqlRegistry) -> None:
     image = made(registry)
     registry.add_member(image.id, "q", 1, ACTOR)

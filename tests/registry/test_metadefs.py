@@ -31,6 +31,7 @@ from glancetui.registry.values import Actor
 
 ADMIN = Viewer(project="ops", is_admin=True)
 P1, P2, NOBODY = (Viewer(project=project, is_admin=False) for project in ("p1", "p2", None))
+SPELT_OTHERWISE = Viewer(project="P1", is_admin=False)  # the same to MySQL's collation
 WHO = Actor(project="ops", user="u")
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 TEXT = '{"title":"T","type":"string"}'
@@ -95,11 +96,11 @@ def test_private_namespace_is_seen_by_its_project_and_administrators(registry: S
     make(registry, "public", visibility="public")
     seen = {
         viewer: {each.name for each in registry.metadef_namespaces(NamespaceQuery(viewer=viewer, limit=10))}
-        for viewer in (ADMIN, P1, P2, NOBODY)
+        for viewer in (ADMIN, P1, P2, SPELT_OTHERWISE, NOBODY)
     }
     assert seen[ADMIN] == seen[P1] == {"private", "public"}
-    assert seen[P2] == seen[NOBODY] == {"public"}
-    for viewer in (P2, NOBODY):
+    assert seen[P2] == seen[SPELT_OTHERWISE] == seen[NOBODY] == {"public"}
+    for viewer in (P2, SPELT_OTHERWISE, NOBODY):
         with pytest.raises(NotFound):
             registry.metadef_namespace("private", viewer)
         with pytest.raises(NotFound):

@@ -66,6 +66,9 @@ class Edge:
     async def root(self, request: Request) -> Response:
         return Response(b"ok")
 
+    async def method(self, request: Request) -> Response:
+        return Response(f"{request.method} {await request.body()!r}")
+
     async def collect(self, request: Request) -> Response:
         """Reads the body through ASGI."""
         return Response(digest(await request.body()))

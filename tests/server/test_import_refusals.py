@@ -169,7 +169,7 @@ TASKS = [
     *(task(f"a task by {who}", 403, asked(), caller=who) for who in ("owner", "reader", "nobody")),
     *(call("tasks by an owner", 403, "GET", path) for path in ("/v2/tasks", f"/v2/tasks/{UNKNOWN}")),
     *(call(f"the listing {query}", 400, "GET", f"/v2/tasks?{query}", caller="admin")
-      for query in ("limit=-1", "limit=x", "limit=" + "9" * 30, "marker=nope", f"marker={UNKNOWN}", "sort_key=zz",
+      for query in ("limit=-1", "limit=x", "limit=-" + "9" * 30, "marker=nope", f"marker={UNKNOWN}", "sort_key=zz",
                     "sort_key=", "sort_dir=up", "type=zz", "status=zz", "type=%ff")),
     call("no task", 404, "GET", f"/v2/tasks/{UNKNOWN}", caller="admin"),
     call("no id", 404, "GET", "/v2/tasks/nope", caller="admin"),

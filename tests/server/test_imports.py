@@ -77,6 +77,19 @@ def test_staged_data_are_imported(place: Place) -> None:
     assert place.api.call("GET", f"/v2/images/{image_id}/file").raw == DATA
 
 
+def test_an_image_that_is_deleted_while_its_data_are_being_staged_is_gone(place: Place) -> None:
+    image_id = place.api.make(**FORMATS)
+
+    def body() -> Iterator[bytes]:
+        yield DATA
+        until(lambda: place.files_of(image_id) != [])
+        assert place.api.call("DELETE", f"/v2/images/{image_id}").status == 204
+        yield DATA
+
+    answer = place.api.send("PUT", f"/v2/images/{image_id}/stage", body(), OCTETS)
+    assert (answer.status, place.files_of(image_id)) == (410, [])
+
+
 def test_the_task_of_an_import_is_shown_to_the_owner_and_in_the_tasks_api_to_administrators(place: Place) -> None:
     image_id = place.api.make(**FORMATS)
     place.stage(image_id)

@@ -33,7 +33,10 @@ def test_nothing_asked_is_the_newest_first() -> None:
     assert query("") == ImageQuery(viewer=VIEWER, limit=25)
 
 
-@pytest.mark.parametrize(("text", "limit"), [("0", 0), ("7", 7), ("1000", 1000), ("99999999", 1000), ("+5", 5)])
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [("0", 0), ("7", 7), ("1000", 1000), ("99999999", 1000), ("+5", 5), ("9" * 19, 1000), ("9" * 30, 1000)],
+)
 def test_limit_is_cut_to_the_most(text: str, limit: int) -> None:
     assert query(f"limit={text}").limit == limit
 
@@ -53,6 +56,11 @@ def test_limit_is_cut_to_the_most(text: str, limit: int) -> None:
         ("size=abc&min_ram=" + "9" * 19, (OneOf(field="size", values=(-1,)), OneOf(field="min_ram", values=(-1,)))),
         ("size_min=5&size_max=6", (Between(field="size", least=5), Between(field="size", most=6))),
         ("min_ram_min=1&min_disk_max=2", (Between(field="min_ram", least=1), Between(field="min_disk", most=2))),
+        ("virtual_size=7", (OneOf(field="virtual_size", values=(7,)),)),
+        ("virtual_size_min=1", (Between(field="virtual_size", least=1),)),
+        ("name=in:a,", (OneOf(field="name", values=("a",)),)),
+        ("name=in:,%22%22,a", (OneOf(field="name", values=("", "a")),)),
+        ("name=in:", (OneOf(field="name", values=()),)),
         ("os_distro=deb%C3%A9", (PropertyIs(name="os_distro", value="debé"),)),
         ("a+b=c+d", (PropertyIs(name="a b", value="c d"),)),
         ("prop=neq:x", (PropertyIs(name="prop", value="neq:x"),)),
@@ -74,6 +82,8 @@ def test_filters(text: str, filters: tuple[object, ...]) -> None:
         ("gte:2026-01-02T03:04:05%2B02:00", "gte", datetime(2026, 1, 2, 1, 4, 5)),
         ("gte:2026-01-02T03:04:05+02:00", "gte", datetime(2026, 1, 2, 1, 4, 5)),
         ("lt:2026-01-02", "lt", datetime(2026, 1, 2)),
+        ("gte:2026-03", "gte", datetime(2026, 3, 1)),
+        ("2026", "eq", datetime(2026, 1, 1)),
         ("neq:20260102T030405Z", "neq", datetime(2026, 1, 2, 3, 4, 5)),
     ],
 )
@@ -107,7 +117,7 @@ def test_sorting(text: str, sort: tuple[Sort, ...]) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "limit=-1", "limit=x", "limit=", "limit=1.5", "limit=1_0", "limit=%D9%A3", "limit=" + "9" * 30,
+        "limit=-1", "limit=x", "limit=", "limit=1.5", "limit=1_0", "limit=%D9%A3", "limit=-" + "9" * 30,
         "marker=" + "x" * 300,
         "name=neq:a", "name=foo:a", "status=gt:active", "id=:x", "container_format=like:b",
         "name=in:%22a", "name=in:a%22b", "name=in:%22a%22b", "name=in:a,%22",

@@ -89,10 +89,26 @@ def test_ambiguous_or_malformed_head_is_refused_and_the_connection_ends(edge: Ed
     assert not edge.seen, "no handler may see it"
 
 
-def test_unknown_method_is_501(edge: Edge) -> None:
+def test_the_application_judges_a_method_that_the_parser_does_not_know(edge: Edge) -> None:
     with Client(edge.port) as client:
-        client.send(head("BREW", "/"))
+        for method in ("BREW", "GET", "X-Y_Z", "UNLINK"):
+            client.send(head(method, "/method", "Content-Length: 2") + b"ab")
+            assert client.answer()[2].decode() == f"{method} b'ab'"
+        client.send(head("BREW", "/method", "Connection: Upgrade, close", "Upgrade: websocket"))
+        assert client.answer()[2] == b"BREW b''"
+        assert client.ended()
+
+
+@pytest.mark.parametrize("rest", [b"", b"; more"])
+def test_no_part_of_a_body_passes_for_a_request_of_an_unknown_method(edge: Edge, rest: bytes) -> None:
+    body = head("BREW", "/method") + rest
+    with Client(edge.port) as client:
+        client.send(head("PUT", "/collect", f"Content-Length: {len(body) + 1}") + b"a")
+        until(lambda: edge.state.total_requests == 0 and bool(edge.state.tasks))
+        client.send(body + head("BREW", "/method") + head("BREW", "/method"))
+        assert client.answer()[2].decode() == digest(b"a" + body)
         assert client.answer()[0] == 501
+        assert client.ended()
 
 
 @pytest.mark.parametrize(

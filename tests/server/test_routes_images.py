@@ -190,6 +190,20 @@ def test_a_count_is_of_what_the_list_with_the_same_parameters_holds(api: Api) ->
     assert api.call("GET", "/ops/v1/nothing").status == 404
 
 
+def test_a_whole_number_may_be_written_with_a_point(api: Api) -> None:
+    made = api.call("POST", "/v2/images", b'{"min_ram": 512.0, "min_disk": 1e1}').json
+    assert (str(made["min_ram"]), str(made["min_disk"])) == ("512", "10")
+
+
+def test_virtual_size_is_an_attribute_to_filter_by_and_no_property(api: Api) -> None:
+    sized = api.make(name="inside", disk_format="raw", container_format="bare")
+    api.upload(sized, b"12345")
+    api.make(name="inside")
+    for query, found in (("virtual_size=5", [sized]), ("virtual_size_min=5&virtual_size_max=5", [sized])):
+        assert api.ids(f"name=inside&{query}") == found
+    assert api.ids("name=inside&virtual_size_min=6") == []
+
+
 def test_filters_narrow_and_search_finds(api: Api) -> None:
     wanted = api.make(name="Needle-1", min_ram=7, colour="red", tags=["x", "y"], disk_format="qcow2")
     api.make(name="needle-2", min_ram=8, colour="red", tags=["x"], disk_format="raw")

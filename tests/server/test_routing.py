@@ -46,9 +46,12 @@ def call(
     [
         ("/", 300), ("/versions", 200), ("/versions/", 200), ("/v3", 300), ("/v1/images", 300), ("/nope", 300),
         ("/v2.99/images", 300), ("/v2.8/images", 300), ("/images", 300), ("/v2/", 404), ("/v2/images/", 404),
-        ("/v2/nope", 404), ("/v2//images", 404), ("/v2/images", 200), ("/v2.0/images", 200), ("/v2.17/images", 200),
+        ("/v2/nope", 404), ("/v2/images", 200), ("/v2.0/images", 200), ("/v2.17/images", 200),
         ("/%762/images", 200), ("/v2/%69mages", 200), ("/v2/images/%2F", 404), ("/v2/images/%FF", 404),
-        ("/v2/images/a%00b", 404), ("/ops/v1", 404), ("/healthcheck", 200), ("/readyz", 200), ("/healthcheck/", 300),
+        ("/v2/images/a%00b", 404), ("/ops/v1", 404), ("/healthcheck", 200), ("/readyz", 200), ("/healthcheck/", 200),
+        ("//v2/images", 200), ("/v2//images", 200), ("//v2///images", 200), ("/v2//info//import", 200), ("//", 300),
+        ("/v2//", 404), ("/v2/images//", 404), ("/v2//nope", 404), ("//nope", 300), ("//healthcheck", 200),
+        ("/versions//", 200),
     ],
 )  # fmt: skip
 def test_path_is_answered_with_its_status(server: Server, path: str, status: int) -> None:
@@ -87,6 +90,8 @@ def test_health_is_told_without_identity_or_loopback_name(server: Server) -> Non
         ("HEAD", "/v2/images", 405, "GET, POST"), ("PUT", "/v2/images", 405, "GET, POST"),
         ("TRACE", "/v2/images", 405, "GET, POST"), ("HEAD", "/v2/images/x/file", 405, "GET, PUT"),
         ("GET", "/v2/images/x/tags/y", 405, "DELETE, PUT"), ("PATCH", "/v2/images/x/members", 405, "GET, POST"),
+        ("BREW", "/v2/images", 405, "GET, POST"), ("BREW", "/v2/nope", 501, None),
+        ("BREW", "/healthcheck", 405, "GET, HEAD"),
         ("HEAD", "/v2/nope", 404, None), ("TRACE", "/v2/nope", 501, None), ("PROPFIND", "/v2/nope", 501, None),
     ],
 )  # fmt: skip

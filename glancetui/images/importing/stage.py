@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from glancetui.config.settings import Settings
-from glancetui.errors import Conflict, NotFound
+from glancetui.errors import Conflict, Gone, NotFound, StoreUnavailable
 from glancetui.images.access import actor_of, refuse_read_only, there
 from glancetui.images.importing.staging import Staging
 from glancetui.images.ingest import Ingest, Publishing, Taking, agreed_size, begun
@@ -61,15 +61,19 @@ class Stage:
             check=lambda size, _: self._ingest.check_quota(image, size),
             allowance=allowance,
         )
-        return self._ingest.intake.run(
-            taking,
-            Publishing(
-                lambda held, found: self._registry.finish_stage(
-                    held, found.size, self._staging.url, actor, found.quota, found.allowance
-                ),
-                self._staged,
+        publishing = Publishing(
+            lambda held, found: self._registry.finish_stage(
+                held, found.size, self._staging.url, actor, found.quota, found.allowance
             ),
+            self._staged,
         )
+        try:
+            return self._ingest.intake.run(taking, publishing)
+        except StoreUnavailable as error:
+            # Who deletes the image removes what is staged of it, also under the hands of who still writes it.
+            if there(self._registry, image_id) is None:
+                raise Gone(f"Image {image_id} was deleted while its data were being staged.") from error
+            raise
 
     def _permitted(self, caller: Caller, image_id: str) -> Image:
         image = self._images.visible(caller, image_id)

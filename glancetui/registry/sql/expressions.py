@@ -138,7 +138,7 @@ class _Exactly(_Equality):
 def _in_bytes(element: _Exactly, compiler: SQLCompiler, **options: Any) -> str:
     column, value = element.clauses
     in_bytes = sa.cast(column, sa.LargeBinary) == sa.cast(value, sa.LargeBinary)
-    return compiler.process(sa.and_(column == value, in_bytes), **options)
+    return f"({compiler.process(sa.and_(column == value, in_bytes), **options)})"  # grouped: it may stand behind a NOT
 
 
 def exactly(column: sa.ColumnElement[Any], value: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:

@@ -23,7 +23,7 @@ _ALONE = {
     "created_at": "created_at_image_idx",
     "updated_at": "updated_at_image_idx",
 }
-_NUMBERS = frozenset({"size", "min_ram", "min_disk"})
+_NUMBERS = frozenset({"size", "virtual_size", "min_ram", "min_disk"})
 #: Where the properties and tags of an image are found.
 _BEARERS = {
     "property": (image_properties, "ix_image_properties_image_id"),

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from glancetui.errors import Duplicate, LimitExceeded, NotFound
 from glancetui.model import Member, MemberStatus
 from glancetui.registry.sql.change import Change
-from glancetui.registry.sql.expressions import live
+from glancetui.registry.sql.expressions import exactly, live
 from glancetui.registry.sql.notices import gone, of_member
 from glancetui.registry.sql.tables import image_members
 
@@ -25,11 +25,12 @@ _OF_IMAGE = (
     .where(image_members.c.image_id == sa.bindparam("image_id"), live(image_members))
     .order_by(image_members.c.id)
 )
-_ONE = _OF_IMAGE.where(image_members.c.member == sa.bindparam("member_id")).limit(1)
+_IS = exactly(image_members.c.member, sa.bindparam("member_id"))
+_ONE = _OF_IMAGE.where(_IS).limit(1)
 _ADD = sa.insert(image_members)
 _SET = sa.update(image_members).where(
     image_members.c.image_id == sa.bindparam("of_image"),
-    image_members.c.member == sa.bindparam("member_id"),
+    _IS,
     live(image_members),
 )
 

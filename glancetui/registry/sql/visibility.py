@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 import sqlalchemy as sa
 
-from glancetui.registry.sql.expressions import live, of_row, walk_index
+from glancetui.registry.sql.expressions import exactly, live, of_row, walk_index
 from glancetui.registry.sql.tables import image_members, images
 
 Condition = sa.ColumnElement[bool]
@@ -63,8 +63,10 @@ def _is(visibility: str) -> Condition:
     return images.c.visibility == word(visibility)
 
 
-_MINE = images.c.owner == PROJECT
-_NOT_MINE = sa.or_(images.c.owner.is_(None), images.c.owner != PROJECT)
+# To the letter: for MySQL's collation projects `dev` and `Dev` are one, and each would see the other's images.
+_MINE = exactly(images.c.owner, PROJECT)
+_NOT_MINE = sa.or_(images.c.owner.is_(None), sa.not_(_MINE))
+_MEMBER_IS_ME = exactly(image_members.c.member, PROJECT)
 _NOBODYS = images.c.owner.is_(None)
 
 
@@ -137,7 +139,7 @@ def _membership(eyes: Eyes) -> sa.Select[Any]:
     if eyes.any_member_status:
         statuses = [word("accepted"), word("pending"), word("rejected")]
     return sa.select(image_members.c.image_id).where(
-        image_members.c.member == PROJECT,
+        _MEMBER_IS_ME,
         image_members.c.status.in_(statuses),
         live(image_members),
     )
@@ -158,7 +160,7 @@ def shown_to_admin() -> Condition:
 
 def shown_to_project() -> Condition:
     """By id a project also sees community images, and those shared with it whatever it answered."""
-    anyhow = sa.select(image_members.c.id).where(image_members.c.member == PROJECT, live(image_members))
+    anyhow = sa.select(image_members.c.id).where(_MEMBER_IS_ME, live(image_members))
     member = _member_of_image(walk_index(anyhow, image_members, _BY_IMAGE))
     return sa.and_(
         shown_to_admin(),

@@ -57,6 +57,7 @@ LISTINGS = (
     "name=in:%22Plain%201%22,%22Plain%202%22",
     "size_min=101&size_max=301&limit=7",
     "min_ram_min=640",
+    "virtual_size_min=1&limit=7",
     "protected=true",
     "container_format=bare&disk_format=in:qcow2,raw&limit=20",
     "created_at=gt:2020-01-01T00:00:00Z&limit=25",

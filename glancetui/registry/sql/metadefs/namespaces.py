@@ -19,6 +19,7 @@ from glancetui.registry.metadefs import (
     NewNamespace,
 )
 from glancetui.registry.sql.change import Change
+from glancetui.registry.sql.expressions import exactly
 from glancetui.registry.sql.metadefs import associations, items, notices
 from glancetui.registry.sql.metadefs.keyset import beyond, ordering
 from glancetui.registry.sql.tables import (
@@ -98,9 +99,8 @@ def page(db: sa.Connection, query: NamespaceQuery) -> list[Namespace]:
 
 def _asked(query: NamespaceQuery) -> Iterable[sa.ColumnElement[bool]]:
     if not query.viewer.is_admin:
-        public = namespaces.c.visibility == "public"
-        own = namespaces.c.owner == query.viewer.project
-        yield public if query.viewer.project is None else sa.or_(public, own)
+        public, project = namespaces.c.visibility == "public", query.viewer.project
+        yield public if project is None else sa.or_(public, exactly(namespaces.c.owner, sa.literal(project)))
     if query.visibility is not None:
         yield namespaces.c.visibility == query.visibility
     if query.resource_types is not None:
