@@ -121,6 +121,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_uploads: int = 64  # at once in a worker
     health: HealthSettings = HealthSettings()
     enable_proxy_headers_parsing: bool = False
+    compress_json: bool = False  # for clients that take gzip
     cors_allowed_origins: tuple[str, ...] = ()
     cors_allow_credentials: bool = True
     cors_expose_headers: tuple[str, ...] = ()
