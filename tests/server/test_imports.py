@@ -238,7 +238,7 @@ def test_an_administrator_imports_by_a_task(place: Place) -> None:
     place.web.paths["/there"] = DATA
     made = place.api.call("POST", "/v2/tasks", task_body(place), caller="admin")
     task = made.json
-    assert (made.status, task["type"], task["message"]) == (201, "import", "")
+    assert (made.status, task["type"], task["status"], task["message"]) == (201, "import", "pending", "")
     assert set(task) == {
         "id", "type", "status", "owner", "input", "result", "message", "request_id", "user_id", "created_at",
         "updated_at", "self", "schema",
