@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
@@ -18,7 +17,7 @@ from glancetui.images.rules import Images
 from glancetui.model import Caller, ImageStatus
 from glancetui.registry.caching import CacheEntry
 
-Part = Literal["cache", "queue"]
+PARTS = {"": ("cache", "queue"), "cache": ("cache",), "queue": ("queue",)}
 LEGACY = "manage_image_cache"
 
 
@@ -70,10 +69,13 @@ class CacheRules:
         self._cache.evict(image_id)
 
     @explained()
-    def clear(self, caller: Caller, parts: Sequence[Part], rule: str = "cache_delete") -> int:
-        """How many went. Raises Forbidden."""
+    def clear(self, caller: Caller, target: str, rule: str = "cache_delete") -> int:
+        """How many went. `target`: "cache", "queue", or "" for both. Raises Forbidden; BadRequest for any other."""
         refuse_read_only(caller)
         self._policy.enforce(rule, caller, {})
+        parts = PARTS.get(target)
+        if parts is None:
+            raise BadRequest("x-image-cache-clear-target is `cache` or `queue`; leave it out to clear both.")
         gone = self._cache.dequeue_all() if "queue" in parts else 0  # first: what waits there would be fetched again
         return gone + (self._cache.evict_all() if "cache" in parts else 0)
 

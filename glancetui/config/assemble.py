@@ -242,6 +242,7 @@ def server_settings(values: Values) -> ServerSettings:
         max_request_id_length=values.get("DEFAULT", "max_request_id_length"),
         health=health_settings(values),
         enable_proxy_headers_parsing=values.get("oslo_middleware", "enable_proxy_headers_parsing"),
+        compress_json="cach" in (values.get("paste_deploy", "flavor") or ""),
         cors_allowed_origins=tuple(values.get("cors", "allowed_origin") or ()),
         cors_allow_credentials=values.get("cors", "allow_credentials"),
         cors_expose_headers=tuple(values.get("cors", "expose_headers")),

@@ -65,7 +65,7 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_deleted_seconds: float | None = None  # delayed_delete and scrub_time; None: bytes go at once
     limit_param_default: int = 25
     api_limit_max: int = 1000
-    schema_properties: dict[str, dict[str, object]] = {}  # schema-image.json; empty: the shipped ones
+    schema_properties: dict[str, dict[str, object]] | None = None  # schema-image.json; None: the shipped ones
     schema_required: tuple[str, ...] = ()
     allow_additional_properties: bool = True
 
@@ -121,6 +121,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_uploads: int = 64  # at once in a worker
     health: HealthSettings = HealthSettings()
     enable_proxy_headers_parsing: bool = False
+    compress_json: bool = False  # for clients that take gzip
     cors_allowed_origins: tuple[str, ...] = ()
     cors_allow_credentials: bool = True
     cors_expose_headers: tuple[str, ...] = ()

@@ -97,11 +97,7 @@ def single_store(values: Values, data_dir: Path) -> tuple[tuple[StoreSettings, .
             f"is no kind of store: did you mean {near[0]}" if near else "is no kind of store",
         )
         kind = "file"
-    others = (
-        dict.fromkeys(plain_kind(name) for name in values.get("glance_store", "stores"))
-        if values.is_set("glance_store", "stores")
-        else {}
-    )
+    others = dict.fromkeys(plain_kind(name) for name in values.get("glance_store", "stores"))
     kinds = [kind, *(other for other in others if other != kind and other in KINDS_OF_STORE)]
     options = [
         StoreSettings(id=each, kind=each, options=driver_options(values, "glance_store", each, data_dir))

@@ -70,7 +70,7 @@ class Members:
         image = self._access.visible(caller, image_id)
         if image.visibility != "shared":
             self._access.hide_unless_shown(caller, image)
-            raise Forbidden(f"Image {image_id} is {image.visibility}; only shared images have members.")
+            raise Forbidden(f"Only shared images have members. Image {image_id} is {image.visibility}.")
         return image
 
     def _known(self, caller: Caller, image: Image, member_id: str) -> Member:

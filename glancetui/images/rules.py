@@ -258,9 +258,12 @@ class Images:
         target: dict[str, object] = {"owner": owner, "visibility": visibility}
         if owner is not None:
             target["project_id"] = owner
+        is_anothers = owner != caller.project
+        if is_anothers and not self._policy.allows("add_image", caller, target):
+            raise _another_owner(owner)
         self._policy.enforce("add_image", caller, target)
-        if self._policy.legacy and not caller.is_admin and owner != caller.project:
-            raise Forbidden("Only an administrator creates images for another project. Leave owner out.")
+        if self._policy.legacy and not caller.is_admin and is_anothers:
+            raise _another_owner(owner)
         if visibility == "public":
             self._policy.enforce("publicize_image", caller, target)
         elif visibility == "community":
@@ -288,6 +291,12 @@ class Images:
             self._registry.change_image(_seen(image), ImageChange(status=after), actor_of(caller))
 
         _settled(attempt)
+
+
+def _another_owner(owner: str | None) -> Forbidden:
+    return Forbidden(
+        f"You are not permitted to create images owned by '{owner}'. Leave owner out to own them yourself."
+    )
 
 
 def _changed_properties(image: Image, change: ImageChange) -> Mapping[str, str | None]:

@@ -206,7 +206,7 @@ def as_integer(name: str, value: object) -> object:
 
 
 def _custom_properties(settings: ImageSettings) -> Schema:
-    given = settings.schema_properties or _shipped_properties()
+    given = _shipped_properties() if settings.schema_properties is None else settings.schema_properties
     return {name: {**schema, "is_base": False} for name, schema in given.items()}
 
 

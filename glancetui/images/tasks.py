@@ -49,7 +49,12 @@ class Tasks:
         refuse_read_only(caller)
         uri, attributes, given = read_task(body)
         job = self._imports.begin_task(caller, attributes, uri, given)
-        return self._registry.task(job.id, None)
+        task = self._registry.task(job.id, None)
+        # As it was made: a worker may have begun it, or even ended it, since.
+        return msgspec.structs.replace(
+            task, status="pending", updated_at=task.created_at, expires_at=None, result=None, message=None,
+            progress=None, error_code=None,
+        )  # fmt: skip
 
     def of_image(self, caller: Caller, image_id: str) -> Sequence[Task]:
         """For everybody who sees the image. Raises NotFound."""

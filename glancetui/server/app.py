@@ -16,6 +16,7 @@ from glancetui.errors import GlancetuiError, HeadTooLarge
 from glancetui.server import errors, health
 from glancetui.server.auth.base import Authenticator
 from glancetui.server.build import Service
+from glancetui.server.compression import compress
 from glancetui.server.cors import Cors
 from glancetui.server.routes import (
     actions,
@@ -74,6 +75,7 @@ class Application:
         settings = service.settings
         self._versions = Versions(server, multi_store=settings.multi_store, cache=settings.cache is not None)
         self._cors = Cors(server)
+        self._compresses = server.compress_json
         self._behind_proxy = server.enable_proxy_headers_parsing
         self._longest_id = server.max_request_id_length
         self.unexpected = 0
@@ -99,6 +101,8 @@ class Application:
             return self._cors.preflight(request)
         try:
             response = await self._respond(request)
+            if self._compresses:
+                await compress(request, response)
         except GlancetuiError as error:
             response = errors.answer(request, error, self._authenticator.challenge)
         except Exception as error:

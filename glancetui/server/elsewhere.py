@@ -42,10 +42,14 @@ def pass_on(request: Request, url: str, body: bytes | None) -> Response:
         answer = connection.getresponse()
         text = answer.read(LARGEST_ANSWER)
     except (ConnectionRefusedError, TimeoutError) as error:
-        raise OtherNodeSilent(f"The node at {url}, which holds the staged data, does not answer. Try later.") from error
+        raise OtherNodeSilent(
+            f"Stage host is unavailable: {url}, which holds the staged data, does not answer. Try later."
+        ) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise OtherNodeBroken(f"The node at {url}, which holds the staged data, answers badly: {why}.") from error
+        raise OtherNodeBroken(
+            f"Stage host is unavailable: {url}, which holds the staged data, answers badly: {why}."
+        ) from error
     finally:
         connection.close()
     if answer.status < 300:

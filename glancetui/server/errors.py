@@ -142,11 +142,12 @@ def preference(accept: str, kind: str, subtype: str) -> float:
         name, _, parameters = part.partition(";")
         specific = {f"{kind}/{subtype}": 3, f"{kind}/*": 2, "*/*": 1}.get(name.strip(), 0)
         if specific:
-            best = max(best, (specific, _quality(parameters)))
+            best = max(best, (specific, quality(parameters)))
     return best[1]
 
 
-def _quality(parameters: str) -> float:
+def quality(parameters: str) -> float:
+    """The q among the parameters of one entry of an Accept header; 1 where there is none, 0 where it is malformed."""
     for parameter in parameters.split(";"):
         name, _, value = parameter.partition("=")
         if name.strip() == "q":

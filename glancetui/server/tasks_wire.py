@@ -17,7 +17,7 @@ STATUSES = ("pending", "processing", "success", "failure")
 
 
 def task_document(task: Task) -> dict[str, object]:
-    """All of a task; beside Glance's own fields `progress` and `error_code`, where there is something to say."""
+    """All of a task; beside Glance's own fields `progress` and `error_code`. What there is not is left out."""
     document = short_document(task) | {
         "input": decoded(task.input),
         "result": decoded(task.result),
@@ -32,15 +32,19 @@ def short_document(task: Task) -> dict[str, object]:
         "type": task.type,
         "status": task.status,
         "owner": task.owner,
-        "image_id": task.image_id,
-        "request_id": task.request_id,
-        "user_id": task.user_id,
         "created_at": time_text(task.created_at),
         "updated_at": time_text(task.updated_at),
         "self": f"/v2/tasks/{task.id}",
         "schema": "/v2/schemas/task",
     }
-    return document if task.expires_at is None else document | {"expires_at": time_text(task.expires_at)}
+    expires_at = None if task.expires_at is None else time_text(task.expires_at)
+    named = {
+        "image_id": task.image_id,
+        "request_id": task.request_id,
+        "user_id": task.user_id,
+        "expires_at": expires_at,
+    }
+    return document | {name: value for name, value in named.items() if value is not None}
 
 
 def page_document(tasks: list[Task], query: TaskQuery, kept: dict[str, str]) -> dict[str, object]:

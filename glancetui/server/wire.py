@@ -112,7 +112,7 @@ def image_json(image: Image, view: View) -> bytes:
             address,
             address + "/file",
             "/v2/schemas/image",
-            _stores(image) if view.stores and (view.admin or image.status != DEACTIVATED) else UNSET,
+            _stores(image, view) if view.stores and (view.admin or image.status != DEACTIVATED) else UNSET,
         )
     )
     properties = _properties(view.readable(image.properties), view.nullable) if image.properties else None
@@ -158,12 +158,17 @@ def _where(image: Image, view: View) -> tuple[list[_Location] | UnsetType, str |
     locations = [_Location(place.url, place.metadata) for place in shown] if view.locations else UNSET
     if not (view.direct_url and shown):
         return locations, UNSET
-    # The first of the heaviest: max keeps the earlier of equals.
-    return locations, max(shown, key=lambda place: view.weights.get(place.metadata.get("store", ""), 0)).url
+    return locations, _heaviest_first(shown, view)[0].url
 
 
-def _stores(image: Image) -> str | UnsetType:
-    return ",".join(place.metadata["store"] for place in image.locations if place.metadata.get("store")) or UNSET
+def _stores(image: Image, view: View) -> str | UnsetType:
+    named = [place for place in image.locations if place.metadata.get("store")]
+    return ",".join(place.metadata["store"] for place in _heaviest_first(named, view)) or UNSET
+
+
+def _heaviest_first(places: Sequence[ImageLocation], view: View) -> list[ImageLocation]:
+    """By the weights of their stores; equals as they were recorded."""
+    return sorted(places, key=lambda place: -view.weights.get(place.metadata.get("store", ""), 0))
 
 
 def _member(member: Member) -> _Member:

@@ -144,13 +144,18 @@ def associations_json(found: Sequence[Association]) -> bytes:
 
 
 def property_json(namespace: str, found: MetadefProperty) -> bytes:
-    shown = _property(namespace, found)
-    shown.name = found.name
-    return encode(shown)
+    return encode(_named(namespace, found))
 
 
 def properties_json(namespace: str, found: Sequence[MetadefProperty], following: str | None) -> bytes:
-    return encode(_paged({"properties": {each.name: _property(namespace, each) for each in found}}, following))
+    return encode(_paged({"properties": {each.name: _named(namespace, each) for each in found}}, following))
+
+
+def _named(namespace: str, found: MetadefProperty) -> Property:
+    """Raises RegistryUnavailable."""
+    shown = _property(namespace, found)
+    shown.name = found.name
+    return shown
 
 
 def object_json(namespace: str, found: MetadefObject) -> bytes:

@@ -31,6 +31,7 @@ def test_no_file_is_needed(tmp_path: Path) -> None:
     assert settings.database.upgrade
     assert settings.database.adopt
     assert (settings.default_store, settings.multi_store) == ("file", False)
+    assert [store.kind for store in settings.stores] == ["file", "http"]
     assert settings.stores[0].options["filesystem_store_datadir"] == str(tmp_path / "images")
     assert settings.staging_dir == tmp_path / "staging"
     assert (settings.server.auth, settings.server.listen) == ("none", ("127.0.0.1:9292",))
@@ -289,6 +290,8 @@ def test_described_properties_beside_the_configuration(read: Load, tmp_path: Pat
     schema.write_text('{"properties": {"a": {"type": "string"}}, "required": ["a"]}')
     images = loaded(read("[DEFAULT]\n")).settings.images
     assert (images.schema_properties, images.schema_required) == ({"a": {"type": "string"}}, ("a",))
+    schema.write_text("{}")
+    assert loaded(read("[DEFAULT]\n")).settings.images.schema_properties == {}  # and not the shipped ones
     schema.write_text('{"properties": {"a": {"type": "string"}}, "required": [1]}')
     assert "`required` must be a list" in str(read("[DEFAULT]\n").problems[0])
     schema.write_text('{\n"a": \n}')

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tests.conformance.suites.outcome import Outcome, counts, read_stestr, table, tried_twice, worse
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.suites import functional
+from tests.conformance.suites.functional_deviations import DEVIATIONS
+from tests.conformance.suites.outcome import LEFT_OUT, Outcome, counts, read_stestr, table, tried_twice, worse
 
 PRINTED = """\
 {0} a.b.Images.test_list [0.278683s] ... ok
@@ -58,3 +65,42 @@ def test_worse_is_what_passes_there_and_not_here() -> None:
     assert list(table({("s", "us"): ours, ("s", "them"): theirs}))[2] == (
         "| s | 1 passed, 1 failed, 1 skipped | 2 passed, 1 failed, 0 skipped |"
     )
+
+
+TESTS = """\
+class TestTasks(Base):
+    def setUp(self):
+        pass
+
+    def test_list(self):
+        pass
+
+
+class TestImportProxy(Base):
+    def test_proxy(self):
+        pass
+"""
+
+
+def test_what_is_not_about_the_wire_is_left_out_by_its_name_and_counted(tmp_path: Path) -> None:
+    (tmp_path / "v2").mkdir()
+    (tmp_path / "v2/test_images.py").write_text(TESTS)
+    (tmp_path / "test_logging.py").write_text("class TestLogging(Base):\n    def test_debug(self):\n        pass\n")
+    names = list(functional.names(tmp_path))
+    assert names == [
+        "test_logging.TestLogging.test_debug",
+        "v2.test_images.TestTasks.test_list",
+        "v2.test_images.TestImportProxy.test_proxy",
+    ]
+    reasons = [functional.reason_to_leave(name) for name in names]
+    assert [reason is None for reason in reasons] == [False, True, False]
+    assert functional.modules(names) == ["v2.test_images"]
+    outcomes = [Outcome("a", "passed"), Outcome("b", LEFT_OUT, "reads a log")]
+    assert counts(outcomes) == "1 passed, 0 failed, 0 skipped, 1 left out"
+    assert worse(outcomes, outcomes) == []
+    assert "- `b`: reads a log" in list(table({("s", "us"): outcomes}))
+
+
+@pytest.mark.parametrize("name", sorted(DEVIATIONS))
+def test_no_test_deviates_that_is_left_out(name: str) -> None:
+    assert functional.reason_to_leave(re.sub(rf"^{functional.PACKAGE}\.", "", name)) is None

@@ -480,12 +480,10 @@ LOCATIONS_SHOWN = (
     patch("a good location before a forbidden operation", 403, new(), put("/status", "active")),
 )  # fmt: skip
 
-LATER = tuple(
-    call("not here yet", 404, method, path)
-    for method, path in (
-        ("GET", "/v2/cache"),
-    )
-)  # fmt: skip
+WITHOUT_A_CACHE = (
+    call("no cache here", 404, "GET", "/v2/cache", caller="admin"),
+    call("no cache here, of which others are not told", 403, "GET", "/v2/cache"),
+)
 
 SINGLE_STORE = (
     call("stores where there is one", 404, "GET", "/v2/info/stores"),
@@ -495,4 +493,4 @@ SINGLE_STORE = (
     patch("removed where none show", 403, drop("/locations/0"), caller="admin", state="active"),
 )
 
-REFUSALS = CREATE + LISTING + SHOW + PATCH + STATES + MEMBERS + TAGS + IMPORT + LATER + SINGLE_STORE
+REFUSALS = CREATE + LISTING + SHOW + PATCH + STATES + MEMBERS + TAGS + IMPORT + WITHOUT_A_CACHE + SINGLE_STORE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import os
 import signal
@@ -100,6 +101,7 @@ ROUTES = (
     ("PUT", "/v2/queued_images/{id}"),
     ("DELETE", "/v2/queued_images/{id}"),
 )
+TARGET = "x-image-cache-clear-target"
 METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH", "HEAD")
 PATHS = sorted({path for _, path in ROUTES})
 NAMED_LIKE_IDS = tuple((method, f"/v2/cache/{name}") for method in ("PUT", "DELETE") for name in ("clean", "prune"))
@@ -129,10 +131,11 @@ REFUSALS = (
             ("DELETE", "/v2/cache/no-uuid"),
         )
     ),
+    call("a wrong target is none of theirs", 403, "DELETE", "/v2/cache", headers={TARGET: "all"}, state="active"),
     call("not active", 400, "PUT", "/v2/cache/{id}", caller="admin", state="queued"),
     call("deactivated", 400, "PUT", "/v2/cache/{id}", caller="admin", state="deactivated"),
     *(
-        call(f"target {target}", 400, "DELETE", "/v2/cache", headers={"x-image-cache-clear-target": target}, **ADMIN)
+        call(f"target {target}", 400, "DELETE", "/v2/cache", headers={TARGET: target}, **ADMIN)
         for target in ("all", "cache,queue", "cache;", "é")
     ),
     *(call("a slash at the end", 404, "GET", path + "/", **ADMIN) for path in PATHS),
@@ -182,6 +185,7 @@ def test_a_node_without_a_cache_has_none_of_it(plain: Api, method: str, path: st
     answer = plain.call(method, path.replace("{id}", UNKNOWN), caller="admin", headers={"Accept": "application/json"})
     assert answer.status == 404
     assert answer.json["message"].strip()
+    assert plain.call(method, path.replace("{id}", UNKNOWN), caller="reader").status == 403  # is not told so
 
 
 def test_the_versions_tell_of_a_cache(shared: Node, plain: Api) -> None:
@@ -225,6 +229,15 @@ def test_cached_bytes_are_what_is_sent(node: Node) -> None:
     assert node.read(image_id, headers={"Accept-Encoding": "gzip"}) == DATA
 
 
+def test_answers_of_json_are_compressed_for_those_who_take_it(node: Node) -> None:
+    """As Glance's chain of filters with a cache does; data, whose length clients ask for, are never."""
+    plain = node.ask("GET", "/v2/images", 200)
+    packed = node.ask("GET", "/v2/images", 200, headers={"Accept-Encoding": "deflate, gzip"})
+    assert "content-encoding" not in plain.headers
+    assert (packed.headers["content-encoding"], packed.headers["vary"]) == ("gzip", "Accept-Encoding")
+    assert (gzip.decompress(packed.raw), packed.headers["content-length"]) == (plain.raw, str(len(packed.raw)))
+
+
 def test_the_policy_is_asked_before_the_cache(node: Node) -> None:
     image_id = node.cached()
     path = f"/v2/images/{image_id}/file"
@@ -260,7 +273,7 @@ def test_an_entry_is_dropped_by_itself_and_with_its_image(node: Node) -> None:
 def test_each_half_is_cleared_by_itself(node: Node, target: str | None, left: list[str]) -> None:
     cached = node.cached()
     (node.folder / "queue" / "not-an-image").touch()
-    headers = {} if target is None else {"x-image-cache-clear-target": target}
+    headers = {} if target is None else {TARGET: target}
     node.ask("DELETE", "/v2/cache", 204, headers=headers)
     assert (cached in node.state()[0]) == ("cache" in left)
 

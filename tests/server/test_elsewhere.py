@@ -122,7 +122,8 @@ def beside(tmp_path: Path) -> Iterator[Callable[[str], tuple[Api, str]]]:
 
 def test_a_node_that_refuses_is_a_504(beside: Callable[[str], tuple[Api, str]]) -> None:
     api, image_id = beside(f"http://127.0.0.1:{port()}")
-    assert api.call("POST", f"/v2/images/{image_id}/import", DIRECT).status == 504
+    refused = api.call("POST", f"/v2/images/{image_id}/import", DIRECT)
+    assert (refused.status, "Stage host is unavailable" in refused.raw.decode()) == (504, True)
     assert api.call("DELETE", f"/v2/images/{image_id}").status == 504
     assert api.show(image_id)["status"] == "uploading"
 

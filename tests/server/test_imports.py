@@ -251,7 +251,11 @@ def test_an_administrator_imports_by_a_task(place: Place) -> None:
     place.web.paths["/there"] = DATA
     made = place.api.call("POST", "/v2/tasks", task_body(place), caller="admin")
     task = made.json
-    assert (made.status, task["type"], task["message"]) == (201, "import", "")
+    assert (made.status, task["type"], task["status"], task["message"]) == (201, "import", "pending", "")
+    assert set(task) == {
+        "id", "type", "status", "owner", "input", "result", "message", "request_id", "user_id", "created_at",
+        "updated_at", "self", "schema",
+    }  # fmt: skip
     assert made.headers["location"].endswith(f"/v2/tasks/{task['id']}")
 
     def now() -> dict[str, object]:
@@ -268,8 +272,9 @@ def test_a_task_that_fails_takes_its_image_with_it(place: Place) -> None:
     task = place.api.call("POST", "/v2/tasks", task_body(place, "/lost"), caller="admin").json
     address = f"/v2/tasks/{task['id']}"
     until(lambda: place.api.call("GET", address, caller="admin").json["status"] == "failure")
-    assert place.api.show(task["image_id"]) is None
-    assert place.files_of(task["image_id"]) == []
+    image_id = place.api.call("GET", address, caller="admin").json["image_id"]
+    assert place.api.show(image_id) is None
+    assert place.files_of(image_id) == []
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ def test_details_of_stores_are_for_administrators_and_services(place: Place, cal
 
 def test_a_copy_is_removed_by_the_name_of_its_store(place: Place) -> None:
     image_id = place.copied()
-    assert place.api.show(image_id)["stores"] == "fast,slow"
+    assert place.api.show(image_id)["stores"] == "slow,fast"
     assert place.api.show(image_id)["direct_url"] == f"file://{place.folder}/slow/{image_id}"  # the heavier
     assert place.api.call("DELETE", f"/v2/stores/slow/{image_id}", caller="admin").status == 204
     assert place.api.show(image_id)["stores"] == "fast"
@@ -395,7 +395,7 @@ def test_data_at_a_location_are_copied_into_a_store_of_our_own(place: Place) -> 
     assert place.task(image_id)["status"] == "success"
     body = {"method": {"name": "copy-image"}, "stores": ["slow"]}
     assert place.api.call("POST", f"/v2/images/{image_id}/import", body, caller="admin").status == 202
-    until(lambda: place.api.show(image_id)["stores"] == "web,slow")
+    until(lambda: place.api.show(image_id)["stores"] == "slow,web")
     assert place.task(image_id)["status"] == "success"
     assert place.api.call("DELETE", f"/v2/stores/web/{image_id}", caller="admin").status == 204
     assert place.api.call("GET", f"/v2/images/{image_id}/file").raw == DATA

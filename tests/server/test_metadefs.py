@@ -119,6 +119,8 @@ def test_objects_properties_and_tags_are_paged_by_their_links(api: Api, name: st
             seen += [each if isinstance(each, str) else each["name"] for each in page[kind]]
             link = page.get("next")
         assert seen == list("abcde"), kind
+    listed = ask(api, "GET", f"{N}/{name}/properties").json["properties"]
+    assert {key: each["name"] for key, each in listed.items()} == {letter: letter for letter in "abcde"}
 
 
 def test_namespaces_are_paged_by_their_links_each_once(api: Api) -> None:

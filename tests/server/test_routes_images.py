@@ -76,6 +76,17 @@ def test_administrator_creates_for_another_project(api: Api) -> None:
     assert api.show(api.make("admin", owner="p9"))["owner"] == "p9"
 
 
+def test_refusals_have_the_words_that_others_tests_look_for(api: Api) -> None:
+    refused = api.call("POST", "/v2/images", {"owner": "p2"}, caller="owner")
+    assert (refused.status, "You are not permitted to create images owned by 'p2'." in refused.raw.decode()) == (
+        403,
+        True,
+    )
+    public = api.make(caller="admin", owner="p1", visibility="public")
+    refused = api.call("POST", f"/v2/images/{public}/members", {"member": "p2"}, caller="admin")
+    assert (refused.status, "Only shared images have members" in refused.raw.decode()) == (403, True)
+
+
 def test_single_image_has_a_tag_that_changes_with_it(api: Api) -> None:
     image_id = api.make(name="tagged")
     first = api.call("GET", f"/v2/images/{image_id}")

@@ -83,8 +83,9 @@ def test_options_add_where_the_data_is() -> None:
         {"url": "file:///a", "metadata": {"store": "fast"}},
         {"url": "file:///b", "metadata": {"store": "slow"}},
     ]
-    assert (image["direct_url"], image["stores"]) == ("file:///b", "fast,slow")
-    assert shown(IMAGE, direct_url=True)["direct_url"] == "file:///a"
+    assert (image["direct_url"], image["stores"]) == ("file:///b", "slow,fast")
+    image = shown(IMAGE, direct_url=True, stores=True)
+    assert (image["direct_url"], image["stores"]) == ("file:///a", "fast,slow")
 
 
 def test_image_without_data_has_no_stores_and_no_direct_url() -> None:

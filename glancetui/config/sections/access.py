@@ -21,7 +21,8 @@ PASTE_DEPLOY = Section(
             None,
             (
                 "A flavor with `keystone` in it means auth = keystone; an empty one, auth = none. [glancetui] "
-                "auth goes before it."
+                "auth goes before it. With `cach` in it, downloads go through the cache, and JSON is compressed for "
+                "clients that take gzip."
             ),
         ),
         Option(

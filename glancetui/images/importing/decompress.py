@@ -57,17 +57,19 @@ class Decompressed:
         return len(data)
 
 
-def decompressed(file: BinaryIO, most: int) -> ByteSource:
-    """What is in `file`, at most `most` bytes. Raises JobFailed for what is no compression that is known."""
+def decompressed(file: BinaryIO, most: int) -> ByteSource | None:
+    """What is in `file`, at most `most` bytes; None where it is not compressed in a way that is known. Raises JobFailed
+    for a broken archive, and one of more or less than a file."""
     magic = file.read(MAGIC_BYTES)
     file.seek(0)
     try:
-        return Decompressed(opened(file, magic), most)
+        stream = opened(file, magic)
+        return None if stream is None else Decompressed(stream, most)
     except BROKEN as error:
         raise JobFailed("bad-archive", f"The compressed image cannot be opened: {error}. {HINT}") from error
 
 
-def opened(file: BinaryIO, magic: bytes) -> IO[bytes]:
+def opened(file: BinaryIO, magic: bytes) -> IO[bytes] | None:
     if magic.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]  # a stream, though not declared as IO
     if magic.startswith(b"BZh"):
@@ -76,7 +78,7 @@ def opened(file: BinaryIO, magic: bytes) -> IO[bytes]:
         return Xz(file)  # type: ignore[return-value]  # as above
     if magic.startswith(b"PK\x03\x04"):
         return only_member(zipfile.ZipFile(Sparing(file)))
-    raise JobFailed("bad-archive", f"The data are not compressed in a way that is known. {HINT}")
+    return None
 
 
 def only_member(archive: zipfile.ZipFile) -> IO[bytes]:

@@ -72,15 +72,18 @@ class Plugins:
         return msgspec.structs.replace(prepared, facts=msgspec.structs.replace(prepared.facts, properties=properties))
 
     def _decompress(self, running: Running, prepared: Prepared) -> Prepared:
-        if prepared.container_format != COMPRESSED:
+        """By what the data are, as Glance does; an image that is to be compressed is left so."""
+        if prepared.container_format == COMPRESSED:
             return prepared
         prepared = self._at_hand(running, prepared)
-        output = self._staging.work_file(running.job, "plain")
-        running.meter.begin("decompressing", None)
         with self._staging.open(prepared.file or "") as file:
-            self._write(running, output, decompressed(file, self._settings.images.size_cap))
-        facts = msgspec.structs.replace(prepared.facts, container_format=BARE)
-        return self._from_file(prepared, output, facts, container_format=BARE)
+            plain = decompressed(file, self._settings.images.size_cap)
+            if plain is None:
+                return prepared
+            output = self._staging.work_file(running.job, "plain")
+            running.meter.begin("decompressing", None)
+            self._write(running, output, plain)
+        return self._from_file(prepared, output, prepared.facts)
 
     def _convert(self, running: Running, prepared: Prepared) -> Prepared:
         wanted = self._settings.imports.conversion_format

@@ -5,6 +5,7 @@ from __future__ import annotations
 from glancetui.config.settings import Settings
 from glancetui.errors import Conflict, Gone, NotFound, StoreUnavailable
 from glancetui.images.access import actor_of, refuse_read_only, there
+from glancetui.images.importing.plugins import COMPRESSED
 from glancetui.images.importing.staging import Staging
 from glancetui.images.ingest import Ingest, Publishing, Taking, agreed_size, begun
 from glancetui.images.rules import Images
@@ -27,6 +28,7 @@ class Stage:
         self._staging = staging
         self._settings = settings
         self._worker = worker
+        self._may_be_packed = "image_decompression" in settings.imports.plugins
 
     def put(self, caller: Caller, image_id: str, source: ByteSource, declared_size: int | None = None) -> Image:
         """The image, uploading, with its data staged. After an error no byte is left and the image is queued.
@@ -56,7 +58,8 @@ class Stage:
             limits=limits,
             actor=actor,
             disk_format=image.disk_format,
-            container_format=image.container_format,
+            # What is to be taken out first is inspected when it is out, as all that an import stores.
+            container_format=COMPRESSED if self._may_be_packed else image.container_format,
             hashes=(),
             check=lambda size, _: self._ingest.check_quota(image, size),
             allowance=allowance,

@@ -355,7 +355,8 @@ def fail(change: Change, job: Job, code: str, reason: str, back_to: str, message
         return
     if _is_undone(job, state):
         drop_locations(change, job.image_id, [copy.url for copy in job.copies])
-    failed = job.failed_stores or job.spec.stores
+    without = [store for store in job.spec.stores if store not in _stores(job.copies, ())]
+    failed = job.failed_stores or without or job.spec.stores  # a copy that is undone did not fail
     gone = [LOCK] if back_to == ImageStatus.UPLOADING else [LOCK, uploads.STAGE_HOST]
     told = {} if job.spec.method == "add-location" else {TO_STORES: "", FAILED_STORES: ",".join(failed)}
     merge_properties(change, job.image_id, told, gone)

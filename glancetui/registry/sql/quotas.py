@@ -92,8 +92,7 @@ def check_new(change: Change, owner: str | None, allowance: Allowance) -> None:
     if owner is None or allowance.count_total is None:
         return
     _alone(change, owner)
-    if _sum(change.db, _COUNT, owner=owner) > allowance.count_total:
-        raise _beyond("image_count_total", allowance.count_total, "images")
+    _hold("image_count_total", "images", allowance.count_total, _sum(change.db, _COUNT, owner=owner) - 1, 1)
 
 
 def check_begun(change: Change, image_id: str, allowance: Allowance, *, staging: bool) -> None:
@@ -166,29 +165,31 @@ def _check_quota(stored: int, quota: int) -> None:
 
 def _check_uploading(change: Change, owner: str, allowance: Allowance) -> None:
     limit = allowance.count_uploading
-    if limit is not None and _sum(change.db, _COUNT_TAKING, owner=owner) > limit:
-        raise _beyond("image_count_uploading", limit, "images that take data at once")
+    if limit is not None:
+        taking = _sum(change.db, _COUNT_TAKING, owner=owner)
+        _hold("image_count_uploading", "images that take data at once", limit, taking - 1, 1)
 
 
 def _check_size(change: Change, owner: str, allowance: Allowance, besides: int) -> None:
     """`besides`: bytes that are new, and not held against the limit but as they were declared."""
     limit = allowance.size_total
-    if limit is not None and _mib(_copies(change.db, owner) - besides, allowance) > limit:
-        raise _beyond("image_size_total", limit, "MiB of images")
+    if limit is not None:
+        stored = _copies(change.db, owner) - besides
+        _hold("image_size_total", "MiB of images", limit, stored // MIB, allowance.declared // MIB)
 
 
 def _check_staging(change: Change, owner: str, allowance: Allowance, besides: int = 0) -> None:
     limit = allowance.stage_total
-    if limit is not None and _mib(_sum(change.db, _IN_STAGING, owner=owner) - besides, allowance) > limit:
-        raise _beyond("image_stage_total", limit, "MiB of staged data")
+    if limit is not None:
+        staged = _sum(change.db, _IN_STAGING, owner=owner) - besides
+        _hold("image_stage_total", "MiB of staged data", limit, staged // MIB, allowance.declared // MIB)
 
 
-def _mib(before: int, allowance: Allowance) -> int:
-    return before // MIB + allowance.declared // MIB
-
-
-def _beyond(name: str, limit: int, what: str) -> LimitExceeded:
-    return LimitExceeded(
-        f"The project's limit {name} allows {limit} {what}, and this would be more. Delete images that are not needed, "
-        "wait for running uploads and imports to end, or ask the operator for more."
-    )
+def _hold(name: str, what: str, limit: int, used: int, more: int) -> None:
+    """What was announced, `more`, is held against the limit; 0 where nobody knows. Raises LimitExceeded in the words of
+    OpenStack's services, which operators and tests know."""
+    if used + more > limit:
+        raise LimitExceeded(
+            f"{name} is over limit of {limit} due to current usage {used} and delta {more} ({what}). Delete images "
+            "that are not needed, wait for running uploads and imports to end, or ask the operator for more."
+        )

@@ -10,8 +10,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from glancetui.cache.rules import LEGACY, CacheRules, Part
-from glancetui.errors import BadRequest, NotFound
+from glancetui.cache.rules import LEGACY, CacheRules
+from glancetui.errors import NotFound
 from glancetui.registry.caching import CacheEntry
 from glancetui.server.bridge import in_slow_thread, in_thread
 from glancetui.server.json_body import no_body
@@ -19,12 +19,10 @@ from glancetui.server.routes.answers import json_answer, nothing
 from glancetui.server.routes.data import value_of
 from glancetui.server.routing import Route, caller_of, service_of
 
-PARTS: dict[str, tuple[Part, ...]] = {"": ("cache", "queue"), "cache": ("cache",), "queue": ("queue",)}
-
 
 async def show_cache(request: Request) -> Response:
     """GET /v2/cache"""
-    rules = await _rules(request)
+    rules = await _rules(request, "cache_list")
     state = await in_thread(request, rules.state, caller_of(request))
     body = {"cached_images": [document(entry) for entry in state.cached], "queued_images": state.queued}
     return json_answer(request, msgspec.json.encode(body))
@@ -32,45 +30,43 @@ async def show_cache(request: Request) -> Response:
 
 async def clear_cache(request: Request) -> Response:
     """DELETE /v2/cache"""
-    rules = await _rules(request)
+    rules = await _rules(request, "cache_delete")
     target = (value_of(request, "x-image-cache-clear-target") or "").strip().lower()
-    if target not in PARTS:
-        raise BadRequest("x-image-cache-clear-target is `cache` or `queue`; leave it out to clear both.")
-    await in_slow_thread(request, rules.clear, caller_of(request), PARTS[target])
+    await in_slow_thread(request, rules.clear, caller_of(request), target)
     return nothing()
 
 
 async def queue_image(request: Request) -> Response:
     """PUT /v2/cache/{image_id}"""
-    rules = await _rules(request)
+    rules = await _rules(request, "cache_image")
     await in_thread(request, rules.queue, caller_of(request), request.path_params["image_id"])
     return Response(status_code=202)
 
 
 async def drop_image(request: Request) -> Response:
     """DELETE /v2/cache/{image_id}"""
-    rules = await _rules(request)
+    rules = await _rules(request, "cache_delete")
     await in_thread(request, rules.drop, caller_of(request), request.path_params["image_id"])
     return nothing()
 
 
 async def show_nodes(request: Request) -> Response:
     """GET /v2/cache/nodes/{image_id}"""
-    rules = await _rules(request)
+    rules = await _rules(request, "list_cached_nodes")
     nodes = await in_thread(request, rules.nodes, caller_of(request), request.path_params["image_id"])
     return json_answer(request, msgspec.json.encode(nodes))
 
 
 async def clean_cache(request: Request) -> Response:
     """POST /v2/cache/clean"""
-    rules = await _rules(request)
+    rules = await _rules(request, "cache_clean")
     await in_slow_thread(request, rules.clean, caller_of(request))
     return Response(status_code=200)
 
 
 async def prune_cache(request: Request) -> Response:
     """POST /v2/cache/prune"""
-    rules = await _rules(request)
+    rules = await _rules(request, "cache_prune")
     pruned = await in_slow_thread(request, rules.prune, caller_of(request))
     body = {"total_files_pruned": pruned.files, "total_bytes_pruned": pruned.size}
     return json_answer(request, msgspec.json.encode(body))
@@ -78,14 +74,14 @@ async def prune_cache(request: Request) -> Response:
 
 async def show_cached(request: Request) -> Response:
     """GET /v2/cached_images"""
-    rules = await _rules(request, legacy=True)
+    rules = await _rules(request, LEGACY)
     state = await in_thread(request, rules.state, caller_of(request), LEGACY)
     return json_answer(request, msgspec.json.encode({"cached_images": [document(entry) for entry in state.cached]}))
 
 
 async def show_queued(request: Request) -> Response:
     """GET /v2/queued_images"""
-    rules = await _rules(request, legacy=True)
+    rules = await _rules(request, LEGACY)
     state = await in_thread(request, rules.state, caller_of(request), LEGACY)
     return json_answer(request, msgspec.json.encode({"queued_images": state.queued}))
 
@@ -100,41 +96,43 @@ async def clear_queued(request: Request) -> Response:
     return await _cleared(request, "queue")
 
 
-async def _cleared(request: Request, part: Part) -> Response:
-    rules = await _rules(request, legacy=True)
-    gone = await in_slow_thread(request, rules.clear, caller_of(request), (part,), LEGACY)
+async def _cleared(request: Request, part: str) -> Response:
+    rules = await _rules(request, LEGACY)
+    gone = await in_slow_thread(request, rules.clear, caller_of(request), part, LEGACY)
     return json_answer(request, msgspec.json.encode({"num_deleted": gone}))
 
 
 async def drop_cached(request: Request) -> Response:
     """DELETE /v2/cached_images/{image_id}"""
-    rules = await _rules(request, legacy=True)
+    rules = await _rules(request, LEGACY)
     await in_thread(request, rules.evict_unseen, caller_of(request), request.path_params["image_id"])
     return json_answer(request, b"null")
 
 
 async def drop_queued(request: Request) -> Response:
     """DELETE /v2/queued_images/{image_id}"""
-    rules = await _rules(request, legacy=True)
+    rules = await _rules(request, LEGACY)
     await in_thread(request, rules.dequeue_unseen, caller_of(request), request.path_params["image_id"])
     return json_answer(request, b"null")
 
 
 async def queue_unseen(request: Request) -> Response:
     """PUT /v2/queued_images/{image_id}"""
-    rules = await _rules(request, legacy=True)
+    rules = await _rules(request, LEGACY)
     await in_thread(request, rules.queue_unseen, caller_of(request), request.path_params["image_id"])
     return json_answer(request, b"null")
 
 
-async def _rules(request: Request, *, legacy: bool = False) -> CacheRules:
-    """Raises NotFound where this node has no cache, or not these routes of it."""
+async def _rules(request: Request, rule: str) -> CacheRules:
+    """Raises NotFound where this node has no cache, or not these routes of it: to who passes the rule, as whether there
+    is a cache is none of others' business. They get Forbidden."""
     await no_body(request)
     service = service_of(request)
     settings = service.settings.cache
     if service.cache is None or settings is None:
+        service.images.permit(rule, caller_of(request))
         raise NotFound("This node has no image cache. Its operator sets image_cache_dir where there is to be one.")
-    if legacy and not settings.legacy_routes:
+    if rule == LEGACY and not settings.legacy_routes:
         raise NotFound("This is an older form of the cache's API, which is not offered here. Use /v2/cache.")
     return service.cache.rules
 

@@ -32,7 +32,9 @@ async def create_task(request: Request) -> Response:
     body = await json_object(request, service.settings.server)
     task = await in_slow_thread(request, service.tasks.create, caller_of(request), body)
     place = f"{endpoint(request, service.settings.server.public_endpoint)}/v2/tasks/{task.id}"
-    return json_answer(request, wire.encode(task_document(task)), status=201, headers={"location": place})
+    document = task_document(task)
+    document.pop("image_id", None)  # there is none yet in Glance, and who takes a new task apart knows no such item
+    return json_answer(request, wire.encode(document), status=201, headers={"location": place})
 
 
 async def show_task(request: Request) -> Response:

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from tests.conformance.suites import functional_deviations
+
 #: As stestr prints a test: its worker, its name, its time, how it ended.
 _LINE = re.compile(
     r"^\{\d+\} (?P<name>.+?)(?: \[[0-9.]+s\])? \.\.\. (?P<end>ok|FAILED|SKIPPED|inprogress)(?:: (?P<why>.*))?$"
@@ -20,12 +22,14 @@ DEVIATIONS = {
     )
     for name in ("LocationImportTest", "MultistoreLocationImportTest")
 }
+DEVIATIONS |= functional_deviations.DEVIATIONS
 SECOND_TRY = "passed at the second try"
+LEFT_OUT = "left out"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`end`: "passed", "failed" or "skipped"; `reason` is empty of a test that passed, unless it took two tries."""
+    """`end`: "passed", "failed", "skipped" or LEFT_OUT; `reason` is empty where it passed, unless it took two tries."""
 
     name: str
     end: str
@@ -88,7 +92,8 @@ def counts(outcomes: Sequence[Outcome]) -> str:
     ends = Counter(outcome.end for outcome in outcomes)
     late = sum(outcome.reason.startswith(SECOND_TRY) for outcome in outcomes)
     tries = f" ({late} at the second try)" if late else ""
-    return f"{ends['passed']} passed{tries}, {ends['failed']} failed, {ends['skipped']} skipped"
+    rest = f", {ends[LEFT_OUT]} left out" if ends[LEFT_OUT] else ""
+    return f"{ends['passed']} passed{tries}, {ends['failed']} failed, {ends['skipped']} skipped{rest}"
 
 
 def worse(ours: Sequence[Outcome], theirs: Sequence[Outcome]) -> list[Outcome]:
@@ -112,7 +117,7 @@ def table(results: Mapping[tuple[str, str], Sequence[Outcome]]) -> Iterator[str]
         cells = [counts(results[suite, who]) if (suite, who) in results else "–" for who in tested]
         yield f"| {suite} | {' | '.join(cells)} |"
     for (suite, who), outcomes in results.items():
-        for end in ("failed", "skipped", "passed"):
+        for end in ("failed", "skipped", LEFT_OUT, "passed"):
             told = [outcome for outcome in outcomes if outcome.end == end and (outcome.reason or end != "passed")]
             if told:
                 yield ""

@@ -101,6 +101,14 @@ def test_a_copy_goes_to_the_stores_that_lack_one(tmp_path: Path) -> None:
             it.begin(image.id, "copy-image", ADMIN, stores=["s2"])
 
 
+def test_a_copy_that_is_undone_is_not_called_failed(tmp_path: Path) -> None:
+    with yard(tmp_path, stores=3) as it:
+        image = it.house.uploaded(DATA)
+        (tmp_path / "s2").rename(tmp_path / "away")
+        it.imported(image.id, "copy-image", ADMIN, stores=["s1", "s2"])
+        assert (it.show(image.id).properties, stores_of(it, image.id)) == ({TO: "", FAILED: "s2"}, ["s0"])
+
+
 def test_a_copy_that_is_not_the_image_is_never_recorded(tmp_path: Path) -> None:
     with yard(tmp_path, stores=2) as it:
         image = it.house.uploaded(DATA)
