@@ -205,7 +205,7 @@ def test_only_administrators_handle_the_cache(home: Yard) -> None:
         lambda: rules.state(OWNER),
         lambda: rules.queue(OWNER, image.id),
         lambda: rules.drop(OWNER, image.id),
-        lambda: rules.clear(OWNER, ("cache",)),
+        lambda: rules.clear(OWNER, "cache"),
         lambda: rules.nodes(OWNER, image.id),
         lambda: rules.clean(OWNER),
         lambda: rules.prune(OWNER),
@@ -239,9 +239,9 @@ def test_only_active_images_are_queued(home: Yard) -> None:
 def test_each_half_is_cleared_by_itself(home: Yard) -> None:
     cached, queued = home.cached(), home.uploaded(DATA + b"x")
     home.node.rules.queue_unseen(ADMIN, queued.id)
-    assert home.node.rules.clear(ADMIN, ("cache",)) == 1
+    assert home.node.rules.clear(ADMIN, "cache") == 1
     assert home.files() == {"queue": [queued.id]}
-    assert home.node.rules.clear(ADMIN, ("queue", "cache")) == 1
+    assert home.node.rules.clear(ADMIN, "") == 1
     assert home.files() == {}
     assert home.home.registry.nodes_caching(cached.id) == []
 
