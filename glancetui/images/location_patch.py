@@ -43,7 +43,10 @@ class LocationList:
 
     def __init__(self, image: Image) -> None:
         self.image = image
-        self.rows = list(image.locations)
+        #: What a queued image still has was refused: it only shows what was tried, and makes way for what is added.
+        self.before = () if image.status == ImageStatus.QUEUED else image.locations
+        self.rows = list(self.before)
+        self._refused = len(image.locations) - len(self.before)
         self.said: Said | None = None
 
     def apply(self, verb: Literal["add", "replace", "remove"], position: str | None, value: Any) -> None:  # noqa: ANN401 - JSON
@@ -63,7 +66,8 @@ class LocationList:
         check_scheme(location.url)
         if location.url in self._urls():
             raise BadRequest("The image has this location already. Each is added once.")
-        self.rows.insert(place(position, len(self.rows)), location)
+        seen = place(position, len(self.rows) + self._refused)  # in the list as the client knows it
+        self.rows.insert(max(0, seen - self._refused), location)
         self._believe(value)
 
     def _replace(self, values: Sequence[Mapping[str, Any]]) -> None:

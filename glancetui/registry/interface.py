@@ -221,8 +221,8 @@ class Registry(Jobs, Metadefs, Caching, Protocol):
         actor: Actor,
         allowance: Allowance = UNLIMITED,
     ) -> Intent:
-        """queued → saving, and the intent. `lease` in seconds. Raises Stale, NotFound, Conflict if not queued,
-        LimitExceeded."""
+        """queued → saving, and the intent; a location that shows what was tried before goes. `lease` in seconds.
+        Raises Stale, NotFound, Conflict if not queued, LimitExceeded."""
 
     @repeatable
     def renew_intent(self, intent: Intent, lease: float) -> Intent:

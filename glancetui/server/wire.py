@@ -17,6 +17,7 @@ from glancetui.images.properties import HIDDEN
 from glancetui.model import Image, ImageLocation, ImageStatus, Member
 
 DEACTIVATED = ImageStatus.DEACTIVATED.value
+QUEUED = ImageStatus.QUEUED.value
 encode = msgspec.json.Encoder().encode
 
 
@@ -156,7 +157,7 @@ def _properties(properties: Mapping[str, str | None], nullable: frozenset[str]) 
 def _where(image: Image, view: View) -> tuple[list[_Location] | UnsetType, str | UnsetType]:
     shown = view.shown_locations(image)
     locations = [_Location(place.url, place.metadata) for place in shown] if view.locations else UNSET
-    if not (view.direct_url and shown):
+    if not (view.direct_url and shown) or image.status == QUEUED:  # then it is no data, but what was refused
         return locations, UNSET
     # The first of the heaviest: max keeps the earlier of equals.
     return locations, max(shown, key=lambda place: view.weights.get(place.metadata.get("store", ""), 0)).url

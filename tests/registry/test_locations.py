@@ -148,6 +148,52 @@ def test_a_job_that_fails_leaves_a_queued_image_with_the_reason(registry: SqlReg
     assert owed(registry) == []
 
 
+TRIED = ImageLocation(url="http://web/tried", metadata={"store": "web"})
+
+
+def refused(registry: SqlRegistry) -> Image:
+    image, job = started(registry, **CHECKED)
+    registry.fail_job(
+        job, "hash-mismatch", "It is another.", back_to="queued", message="x", kept_until=utc_now(), refused=TRIED
+    )
+    return registry.image(image.id, ADMIN)
+
+
+def test_what_was_refused_is_left_as_glance_leaves_it_and_counts_for_nothing(
+    registry: SqlRegistry, place: Place
+) -> None:
+    image = refused(registry)
+    assert (image.status, image.size, image.os_hash_value, image.reason) == ("queued", None, None, "It is another.")
+    assert [(row.url, row.metadata) for row in image.locations] == [(TRIED.url, TRIED.metadata)]
+    rows = place.rows(
+        f"SELECT value, meta_data, status, deleted_at FROM image_locations WHERE image_id = '{image.id}'"
+    )
+    assert [tuple(row) for row in rows] == [(TRIED.url, '{"store":"web"}', "active", None)]
+    assert registry.bytes_stored(image.owner) == 0
+    assert owed(registry) == []
+
+
+@pytest.mark.parametrize("method", ["upload", "stage", "web-download", "add-location"])
+def test_data_that_begin_to_come_replace_what_was_refused(registry: SqlRegistry, method: str) -> None:
+    image = refused(registry)
+    if method == "upload":
+        begun(registry, image)
+    elif method == "stage":
+        registry.begin_stage(seen(image), "staging", image.id, "worker-1", 60, ACTOR)
+    else:
+        registry.begin_import(seen(image), new_job(method=method, stores=()), ACTOR)
+    assert registry.image(image.id, ADMIN).locations == ()
+    assert owed(registry) == ["http://web/tried"]
+
+
+def test_a_job_that_is_overtaken_leaves_nothing_of_what_it_refused(registry: SqlRegistry) -> None:
+    image, job = started(registry, **CHECKED)
+    registry.take_over_job(job, "w2", 60)
+    with pytest.raises(Stale):
+        registry.fail_job(job, "x", "x", back_to="queued", message="x", kept_until=utc_now(), refused=TRIED)
+    assert registry.image(image.id, ADMIN).locations == ()
+
+
 def test_hashes_found_later_are_recorded_once(registry: SqlRegistry) -> None:
     image, job = started(registry, hashing=True)
     unread = found(image, checksum=None, os_hash_algo=None, os_hash_value=None, virtual_size=None)

@@ -13,13 +13,6 @@ _LINE = re.compile(
 )
 _ERROR = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Mismatch|Failure|NotFound|Forbidden|Conflict|Timeout\w*)\b.*")
 REASON_LENGTH = 200
-#: Tests that assert a defect of Glance's which ours does not have, with what they assert.
-DEVIATIONS = {
-    f"tempest.api.image.v2.test_images.{name}.test_add_location_for_image_with_do_secure_hash_true": (
-        "it wants a location whose hash was wrong to stay with the image (launchpad bug 2076648)"
-    )
-    for name in ("LocationImportTest", "MultistoreLocationImportTest")
-}
 SECOND_TRY = "passed at the second try"
 
 
@@ -92,14 +85,13 @@ def counts(outcomes: Sequence[Outcome]) -> str:
 
 
 def worse(ours: Sequence[Outcome], theirs: Sequence[Outcome]) -> list[Outcome]:
-    """Of ours, what did not pass although it passed there. Not what deviates on purpose."""
-    passed = {outcome.name for outcome in theirs if outcome.end == "passed"} - DEVIATIONS.keys()
+    """Of ours, what did not pass although it passed there."""
+    passed = {outcome.name for outcome in theirs if outcome.end == "passed"}
     return [outcome for outcome in ours if outcome.end != "passed" and outcome.name in passed]
 
 
 def failed(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Not what deviates on purpose."""
-    return [outcome for outcome in outcomes if outcome.end == "failed" and outcome.name not in DEVIATIONS]
+    return [outcome for outcome in outcomes if outcome.end == "failed"]
 
 
 def table(results: Mapping[tuple[str, str], Sequence[Outcome]]) -> Iterator[str]:
@@ -122,8 +114,7 @@ def table(results: Mapping[tuple[str, str], Sequence[Outcome]]) -> Iterator[str]
 
 
 def told_of(outcome: Outcome) -> str:
-    reason = DEVIATIONS.get(outcome.name, outcome.reason) if outcome.end == "failed" else outcome.reason
-    return f"- `{outcome.name}`: {reason.replace('|', '/')}"
+    return f"- `{outcome.name}`: {outcome.reason.replace('|', '/')}"
 
 
 def by_name(outcome: Outcome) -> str:

@@ -12,7 +12,9 @@ import pytest
 from glancetui.config.settings import FetchSettings, ImportSettings, StoreSettings
 from glancetui.errors import Conflict
 from glancetui.images.admission import Admission
+from glancetui.images.importing.adding import HASH_MISMATCH
 from glancetui.images.locations import Locations, without_secrets
+from glancetui.model import ImageLocation
 from glancetui.registry.jobs import Job
 from glancetui.stores.catalogue import Catalogue
 from tests.backends.web import Web, cut_after, held_back, web_server
@@ -135,6 +137,18 @@ def test_an_image_that_takes_other_data_meanwhile_keeps_them(tmp_path: Path) -> 
         assert adder.yard.settle(job).state == "failed"
         image = it.show(image_id)
         assert (image.status, image.size, len(image.locations), image.properties) == ("active", 10, 1, {})
+
+
+def test_only_an_address_at_which_nothing_can_be_deleted_stays_as_what_was_tried(tmp_path: Path) -> None:
+    with web_server() as web, yard(tmp_path, start=False, imports=imports(web)) as it:
+        adder = Adder(it)
+        _, job = adder.died(web.url("/image"), **SAID)
+        spec = msgspec.structs.replace(job.spec, uri=f"file://{tmp_path}/s0/x")
+        own = msgspec.structs.replace(job, spec=spec)
+        adding = adder.yard.work._adding
+        assert adding.refused(job, HASH_MISMATCH) == ImageLocation(url=web.url("/image"), metadata={"store": "web"})
+        assert adding.refused(job, "data-missing") is None
+        assert adding.refused(own, HASH_MISMATCH) is None
 
 
 @pytest.mark.parametrize(
