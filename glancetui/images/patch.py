@@ -115,7 +115,7 @@ class _Draft:
 
     def change(self) -> ImageChange:
         changed: dict[str, Any] = dict(self.base)
-        if tuple(self.locations.rows) != self.locations.before:
+        if self.locations.changed:
             changed["locations"] = tuple(self.locations.rows)
             if self.locations.said is not None and self.image.status == ImageStatus.QUEUED:
                 changed.update(self.locations.said.facts())

@@ -158,7 +158,8 @@ class Jobs(Protocol):
         actor: Actor,
         allowance: Allowance = UNLIMITED,
     ) -> Intent:
-        """queued → uploading, and the intent; as in `begin_upload` a location goes. Raises Stale, NotFound, Conflict if not queued, LimitExceeded."""
+        """queued → uploading, and the intent; as in `begin_upload` a location goes. Raises Stale, NotFound, Conflict if
+        not queued, LimitExceeded."""
 
     def finish_stage(
         self,

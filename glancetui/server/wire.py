@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -36,7 +37,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Location(msgspec.Struct, gc=False):
     url: str
-    metadata: Mapping[str, str]
+    metadata: Mapping[str, Any]  # Any: JSON
 
 
 class _Image(msgspec.Struct, gc=False):
@@ -160,11 +161,11 @@ def _where(image: Image, view: View) -> tuple[list[_Location] | UnsetType, str |
     if not (view.direct_url and shown) or image.status == QUEUED:  # then it is no data, but what was refused
         return locations, UNSET
     # The first of the heaviest: max keeps the earlier of equals.
-    return locations, max(shown, key=lambda place: view.weights.get(place.metadata.get("store", ""), 0)).url
+    return locations, max(shown, key=lambda place: view.weights.get(place.store, 0)).url
 
 
 def _stores(image: Image) -> str | UnsetType:
-    return ",".join(place.metadata["store"] for place in image.locations if place.metadata.get("store")) or UNSET
+    return ",".join(place.store for place in image.locations if place.store) or UNSET
 
 
 def _member(member: Member) -> _Member:

@@ -499,7 +499,7 @@ def adding(url: str, at: str = "-", **more: Any) -> dict[str, Any]:
     return {"op": "add", "path": f"/locations/{at}", "value": {"url": url, "metadata": {}, **more}}
 
 
-def replacing(*locations: tuple[str, dict[str, str]]) -> dict[str, Any]:
+def replacing(*locations: tuple[str, dict[str, Any]]) -> dict[str, Any]:
     value = [{"url": url, "metadata": metadata} for url, metadata in locations]
     return {"op": "replace", "path": "/locations", "value": value}
 
@@ -558,6 +558,22 @@ def test_the_order_of_locations_can_be_changed_beside_copies_of_our_own(place: P
     assert after == list(reversed(before))
     assert place.files_of(image_id) == [f"fast/{image_id}", f"slow/{image_id}"]
     assert place.api.call("GET", f"/v2/images/{image_id}/file").raw == DATA
+
+
+def test_metadata_are_any_json_and_are_given_back(place: Place) -> None:
+    image_id, first, second = place.api.make(**FORMATS), place.at("/json1"), place.at("/json2")
+    metadata = {"racks": ["a", {"u": [1, 2.5, None, True]}], "zone": "😀", "store": {"no": "store"}}
+    added = place.api.patch(image_id, adding(first, metadata=metadata), adding(second))
+    assert added.status == 200, added.raw
+    given = {**metadata, "store": "web"}
+    assert added.json["locations"] == [{"url": first, "metadata": given}, {"url": second, "metadata": {"store": "web"}}]
+    other = {"racks": [True, 1, "x" * 16_000]}
+    replaced = place.api.patch(image_id, replacing((second, other), (first, metadata)))
+    assert replaced.status == 200, replaced.raw
+    shown = place.api.call("GET", f"/v2/images/{image_id}/locations", caller="service").json
+    assert shown == place.api.show(image_id)["locations"] == replaced.json["locations"]
+    assert shown == [{"url": second, "metadata": {**other, "store": "web"}}, {"url": first, "metadata": given}]
+    assert replaced.json["stores"] == "web,web"
 
 
 def test_an_older_patch_adds_locations_as_well(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -162,13 +163,18 @@ def insert_location(change: Change, image_id: str, location: ImageLocation) -> N
         {
             "image_id": image_id,
             "value": location.url,
-            "meta_data": msgspec.json.encode(location.metadata).decode(),
+            "meta_data": metadata_text(location),
             "status": location.status,
             "created_at": change.now,
             "updated_at": change.now,
             "deleted": False,
         },
     )
+
+
+def metadata_text(location: ImageLocation) -> str:
+    """As Glance writes it: in ASCII, so that every database can hold it."""
+    return json.dumps(location.metadata)
 
 
 def merge_properties(change: Change, image_id: str, wanted: Mapping[str, str], dropped: Collection[str] = ()) -> None:

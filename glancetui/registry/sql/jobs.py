@@ -281,8 +281,7 @@ def _check_takes_copies(state: State, job: Job) -> None:
 
 
 def add_location(change: Change, job: Job, published: Published) -> Job:
-    store = published.location.metadata.get("store", "")
-    copies = (*job.copies, CopyMade(store=store, url=published.location.url))
+    copies = (*job.copies, CopyMade(store=published.location.store, url=published.location.url))
     _hold(change, job, {"copies": _text(copies)})
     state = uploads.present(change, job.image_id)
     if state.status != (ImageStatus.IMPORTING if _begins_importing(job.spec) else job.spec.before):

@@ -329,7 +329,7 @@ class Life(RuleBasedStateMachine):
             if away.exists():
                 away.rename(self.folder / store)
         house = self.yard.house
-        for _ in range(20):
+        for _ in range(200):  # more than there can be jobs
             self.recovery().run_once()
             self.yard.staging.sweep(self.truth)
             house.outbox().run_once()
