@@ -310,6 +310,17 @@ class SqlRegistry(SqlMetadefs):
     def notifications(self, limit: int) -> Sequence[Notification]:
         return self._database.read(lambda db: notices.waiting(db, limit))
 
+    def note_download(
+        self, image_id: str, owner: str | None, sent: int, actor: Actor, whole: bool = True, address: str | None = None
+    ) -> None:
+        payload = notices.of_download(image_id, owner, sent, actor, address)
+        if self._owed is not None and self._owed.wants("image.send"):
+            self._database.write(
+                lambda db: notices.Notices(db, self._clock(), self._owed).owe(
+                    "image.send", lambda: payload, "INFO" if whole else "ERROR"
+                )
+            )
+
     def finish_notifications(self, numbers: Sequence[int]) -> None:
         self._database.write(lambda db: notices.forget(db, numbers))
 
