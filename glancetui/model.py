@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -68,9 +69,15 @@ class ImageLocation(msgspec.Struct, frozen=True, kw_only=True):
     """One copy of an image, as the registry records it. `id` is the row's number; 0 before it has one."""
 
     url: str
-    metadata: Mapping[str, str] = {}
+    metadata: Mapping[str, Any] = {}  # Any: JSON
     status: str = "active"
     id: int = 0
+
+    @property
+    def store(self) -> str:
+        """As the metadata name it; empty where they name none, as with a single store."""
+        named = self.metadata.get("store")
+        return named if isinstance(named, str) else ""
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):

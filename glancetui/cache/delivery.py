@@ -54,7 +54,7 @@ class CachedDeliver:
         partial_ = range_header is not None or content_range_header is not None
         cached = self._cached(image)
         if cached is not None:
-            return delivery(image, image.size or 0, span, cached, partial=partial_)
+            return delivery(image, image.size or 0, span, cached, partial=partial_, cached=True)
         preferred = self._deliver.preferred(caller, image, prefer)
         if partial_:
             following = self._followed(image, span.offset)
@@ -93,7 +93,7 @@ class CachedDeliver:
         span = Span(0, image.size or 0)
         for _ in range(_ATTEMPTS):
             if (cached := self._cached(image)) is not None:
-                return delivery(image, image.size or 0, span, cached)
+                return delivery(image, image.size or 0, span, cached, cached=True)
             if (following := self._followed(image, 0)) is not None:
                 return delivery(image, image.size or 0, span, following)
             if (fill := self._fills.begin(image)) is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from glancetui.config.settings import ImageSettings, Settings
@@ -44,7 +47,7 @@ class Admission:
     def has_web_store(self) -> bool:
         return any(self._catalogue[name].claims("http://x/") for name in self._catalogue)
 
-    def row(self, location: Location, metadata: dict[str, str] | None = None) -> ImageLocation:
+    def row(self, location: Location, metadata: Mapping[str, Any] | None = None) -> ImageLocation:
         """As it is recorded: with a single store, clients are not shown a name that they cannot use."""
         named = {"store": location.store} if self._settings.multi_store else {}
         return ImageLocation(url=location.url, metadata={**(metadata or {}), **named})
@@ -91,7 +94,7 @@ class Admission:
     def _described(self, image: Image, row: ImageLocation) -> ImageLocation:
         """With the name of its store; one that was there before keeps it."""
         if not row.id:
-            return self.row(self.check(row.url), dict(row.metadata))
+            return self.row(self.check(row.url), row.metadata)
         before = next(each for each in image.locations if each.id == row.id)
         named = {name: value for name, value in before.metadata.items() if name in NAMES_OF_STORE}
         return msgspec.structs.replace(row, metadata={**row.metadata, **named})

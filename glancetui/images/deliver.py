@@ -54,6 +54,8 @@ class Delivery:
     checksum: str | None
     etag: str | None  # the same for the same bytes
     content: BinaryIO | Growing | Chunks  # a file is read from `offset`; chunks begin there
+    owner: str | None  # of the image
+    cached: bool = False  # it comes from the node's cache, where it was before
 
     def close(self) -> None:
         """Idempotent."""
@@ -230,7 +232,13 @@ def check_whole(copy: Copy, image_id: str, sent: int, span: Span) -> None:
 
 
 def delivery(
-    image: Image, size: int, span: Span, content: BinaryIO | Chunks | Growing, *, partial: bool = False
+    image: Image,
+    size: int,
+    span: Span,
+    content: BinaryIO | Chunks | Growing,
+    *,
+    partial: bool = False,
+    cached: bool = False,
 ) -> Delivery:
     """`size` of the whole, in bytes; `partial`: the span was asked for."""
     return Delivery(
@@ -241,4 +249,6 @@ def delivery(
         checksum=image.checksum,
         etag=image.os_hash_value or image.checksum,
         content=content,
+        owner=image.owner,
+        cached=cached,
     )

@@ -19,6 +19,7 @@ from glancetui.model import Image, ImageLocation, ImageStatus
 FORBIDDEN_SCHEMES = frozenset({"file", "filesystem", "swift+config"})
 LONGEST_URL = 255  # characters, as the image's schema shows
 MOST_METADATA = 16_384  # bytes of JSON
+DEEPEST_METADATA = 16  # objects and arrays within each other; MariaDB reads no more than 32
 NAMES_OF_STORE = frozenset({"store", "backend"})  # in metadata: the service's own words
 HASH_DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
 HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
@@ -43,8 +44,15 @@ class LocationList:
 
     def __init__(self, image: Image) -> None:
         self.image = image
-        self.rows = list(image.locations)
+        #: What a queued image still has was refused: it only shows what was tried, and makes way for what is added.
+        self.before = () if image.status == ImageStatus.QUEUED else image.locations
+        self.rows = list(self.before)
+        self._refused = len(image.locations) - len(self.before)
         self.said: Said | None = None
+
+    @property
+    def changed(self) -> bool:
+        return msgspec.json.encode(self.rows) != msgspec.json.encode(self.before)  # in Python, 1 is true
 
     def apply(self, verb: Literal["add", "replace", "remove"], position: str | None, value: Any) -> None:  # noqa: ANN401 - JSON
         """Raises BadRequest, Conflict, Forbidden."""
@@ -63,7 +71,8 @@ class LocationList:
         check_scheme(location.url)
         if location.url in self._urls():
             raise BadRequest("The image has this location already. Each is added once.")
-        self.rows.insert(place(position, len(self.rows)), location)
+        seen = place(position, len(self.rows) + self._refused)  # in the list as the client knows it
+        self.rows.insert(max(0, seen - self._refused), location)
         self._believe(value)
 
     def _replace(self, values: Sequence[Mapping[str, Any]]) -> None:
@@ -120,11 +129,27 @@ def place(position: str | None, most: int) -> int:
 def read_location(value: Mapping[str, Any]) -> ImageLocation:
     """Of a value that fits the image's schema. Raises BadRequest."""
     metadata = {name: each for name, each in value["metadata"].items() if name not in NAMES_OF_STORE}
-    if not all(isinstance(each, str) and "\0" not in name + each for name, each in metadata.items()):
-        raise BadRequest("The values of a location's metadata must be texts, without NUL.")
+    check_json(metadata, DEEPEST_METADATA)
     if len(msgspec.json.encode(metadata)) > MOST_METADATA:
         raise BadRequest(f"The metadata of a location take at most {MOST_METADATA} bytes. Send less.")
     return ImageLocation(url=checked_url(value["url"]), metadata=metadata)
+
+
+def check_json(value: object, levels: int) -> None:
+    """Raises BadRequest for what one of the databases, or of the services that pass it on, cannot hold."""
+    if isinstance(value, dict | list) and not levels:
+        raise BadRequest(f"The metadata of a location are nested at most {DEEPEST_METADATA} levels deep.")
+    if isinstance(value, dict):
+        for name, each in value.items():
+            check_json(name, levels)
+            check_json(each, levels - 1)
+    elif isinstance(value, list):
+        for each in value:
+            check_json(each, levels - 1)
+    elif isinstance(value, str) and "\0" in value:
+        raise BadRequest("The metadata of a location have no NUL in their texts.")
+    elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+        raise BadRequest("The whole numbers in the metadata of a location fit in 64 bits.")
 
 
 def checked_url(url: object) -> str:

@@ -115,7 +115,7 @@ class _Draft:
 
     def change(self) -> ImageChange:
         changed: dict[str, Any] = dict(self.base)
-        if tuple(self.locations.rows) != self.image.locations:
+        if self.locations.changed:
             changed["locations"] = tuple(self.locations.rows)
             if self.locations.said is not None and self.image.status == ImageStatus.QUEUED:
                 changed.update(self.locations.said.facts())
@@ -142,7 +142,7 @@ def apply_patch(
     check_properties(settings.property_quota, draft.properties, image.properties)
     if "tags" in draft.base:
         check_count("tags", settings.tag_quota, draft.base["tags"], image.tags)
-    urls = [[row.url for row in rows] for rows in (draft.locations.rows, image.locations)]
+    urls = [[row.url for row in rows] for rows in (draft.locations.rows, draft.locations.before)]
     check_count("locations", settings.location_quota, *urls)
     return draft.change()
 

@@ -221,8 +221,8 @@ class Registry(Jobs, Metadefs, Caching, Protocol):
         actor: Actor,
         allowance: Allowance = UNLIMITED,
     ) -> Intent:
-        """queued → saving, and the intent. `lease` in seconds. Raises Stale, NotFound, Conflict if not queued,
-        LimitExceeded."""
+        """queued → saving, and the intent; a location that shows what was tried before goes. `lease` in seconds.
+        Raises Stale, NotFound, Conflict if not queued, LimitExceeded."""
 
     @repeatable
     def renew_intent(self, intent: Intent, lease: float) -> Intent:
@@ -272,6 +272,12 @@ class Registry(Jobs, Metadefs, Caching, Protocol):
     @repeatable
     def notifications(self, limit: int) -> Sequence[Notification]:
         """The oldest that wait. Only who holds a lease sends them, so that they stay in order."""
+
+    def note_download(
+        self, image_id: str, owner: str | None, sent: int, actor: Actor, whole: bool = True, address: str | None = None
+    ) -> None:
+        """`sent` bytes of the image went to `actor`: all, or not `whole`, since no store gave more. `address`: the
+        taker's, where they came from a cache. Nothing is written where nobody wants to be notified of it."""
 
     @repeatable
     def finish_notifications(self, numbers: Sequence[int]) -> None:

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from glancetui.model import Image
+from glancetui.model import Image, ImageLocation
 from glancetui.registry.marks import repeatable
 from glancetui.registry.values import UNLIMITED, Actor, Allowance, Intent, Published, Seen
 
@@ -158,7 +158,8 @@ class Jobs(Protocol):
         actor: Actor,
         allowance: Allowance = UNLIMITED,
     ) -> Intent:
-        """queued → uploading, and the intent. Raises Stale, NotFound, Conflict if not queued, LimitExceeded."""
+        """queued → uploading, and the intent; as in `begin_upload` a location goes. Raises Stale, NotFound, Conflict if
+        not queued, LimitExceeded."""
 
     def finish_stage(
         self,
@@ -178,6 +179,7 @@ class Jobs(Protocol):
     # -- jobs --------------------------------------------------------------------------------------------------------
     def begin_import(self, seen: Seen, job: NewJob, actor: Actor, allowance: Allowance = UNLIMITED) -> Job:
         """The job, its task and the lock on the image; the image becomes `importing` unless copies are made of it.
+        What location a queued image still has, as what was tried, goes.
 
         Raises Stale, NotFound, LimitExceeded; Conflict where another import of the image lives, or its data still
         come in.
@@ -234,9 +236,20 @@ class Jobs(Protocol):
     def finish_job(self, job: Job, message: str, kept_until: datetime) -> None:
         """Success: the lock is taken off the image. Raises Stale."""
 
-    def fail_job(self, job: Job, code: str, reason: str, *, back_to: str, message: str, kept_until: datetime) -> None:
+    def fail_job(
+        self,
+        job: Job,
+        code: str,
+        reason: str,
+        *,
+        back_to: str,
+        message: str,
+        kept_until: datetime,
+        refused: ImageLocation | None = None,
+    ) -> None:
         """What the job stored is owed to the outbox, the image goes back to `back_to` with the reason (one that was
-        made for the job is deleted), the lock comes off. Raises Stale."""
+        made for the job is deleted), the lock comes off. `refused` stays with the queued image as what was tried, until
+        it is given data. Raises Stale."""
 
     @repeatable
     def stranded_imports(self, before: datetime, limit: int) -> Sequence[Image]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -17,6 +18,7 @@ from glancetui.images.properties import HIDDEN
 from glancetui.model import Image, ImageLocation, ImageStatus, Member
 
 DEACTIVATED = ImageStatus.DEACTIVATED.value
+QUEUED = ImageStatus.QUEUED.value
 encode = msgspec.json.Encoder().encode
 
 
@@ -35,7 +37,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Location(msgspec.Struct, gc=False):
     url: str
-    metadata: Mapping[str, str]
+    metadata: Mapping[str, Any]  # Any: JSON
 
 
 class _Image(msgspec.Struct, gc=False):
@@ -156,19 +158,19 @@ def _properties(properties: Mapping[str, str | None], nullable: frozenset[str]) 
 def _where(image: Image, view: View) -> tuple[list[_Location] | UnsetType, str | UnsetType]:
     shown = view.shown_locations(image)
     locations = [_Location(place.url, place.metadata) for place in shown] if view.locations else UNSET
-    if not (view.direct_url and shown):
+    if not (view.direct_url and shown) or image.status == QUEUED:  # then it is no data, but what was refused
         return locations, UNSET
     return locations, _heaviest_first(shown, view)[0].url
 
 
 def _stores(image: Image, view: View) -> str | UnsetType:
-    named = [place for place in image.locations if place.metadata.get("store")]
-    return ",".join(place.metadata["store"] for place in _heaviest_first(named, view)) or UNSET
+    named = [place for place in image.locations if place.store]
+    return ",".join(place.store for place in _heaviest_first(named, view)) or UNSET
 
 
 def _heaviest_first(places: Sequence[ImageLocation], view: View) -> list[ImageLocation]:
     """By the weights of their stores; equals as they were recorded."""
-    return sorted(places, key=lambda place: -view.weights.get(place.metadata.get("store", ""), 0))
+    return sorted(places, key=lambda place: -view.weights.get(place.store, 0))
 
 
 def _member(member: Member) -> _Member:

@@ -90,8 +90,8 @@ class Catalogue:
 
         A single-store Glance writes no store into the metadata. Raises StoreUnavailable if no store here has it.
         """
-        named = image_location.metadata.get("store")
-        if named is None:
+        named = image_location.store
+        if not named:
             return Location(store=self.driver_of_url(image_location.url).store_id, url=image_location.url)
         if named not in self._drivers:
             raise StoreUnavailable(named, "it is not among the configured stores of this node")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,16 @@ def call(url: str, method: str, path: str, body: Any = None, media_type: str = "
         connection.close()
 
 
+def fetch(url: str, path: str) -> None:
+    with urllib.request.urlopen(url.rstrip("/") + path, timeout=60) as answer:
+        assert answer.read() == b"data"
+
+
 def live(url: str) -> None:
     attributes = {"disk_format": "raw", "container_format": "bare", "name": "x", "colour": "red"}
     image = f"/v2/images/{call(url, 'POST', '/v2/images', attributes)['id']}"
     call(url, "PUT", f"{image}/file", b"data", "application/octet-stream")
+    fetch(url, f"{image}/file")
     call(url, "PATCH", image, [{"op": "replace", "path": "/name", "value": "y"}], PATCH)
     call(url, "PUT", f"{image}/tags/t")
     call(url, "POST", f"{image}/members", {"member": "q"})
@@ -69,9 +76,10 @@ def told(broker: RabbitMQ) -> list[tuple[str, str, dict[str, Any]]]:
 
     def ended() -> bool:
         found.extend(broker.received("notifications.info"))
-        return any(each["event_type"] == "image.delete" for each in found)
+        return {"image.delete", "image.send"} <= {each["event_type"] for each in found}
 
     until(ended, 60)
+    found.sort(key=lambda each: each["event_type"] == "image.send")  # ours is told when the answer has left
     return [(each["event_type"], each["priority"], comparable(each["payload"])) for each in found]
 
 

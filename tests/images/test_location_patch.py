@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,6 +54,31 @@ def test_no_sequence_of_operations_empties_a_list_doubles_a_url_or_exchanges_a_r
             assert not rows or {row.url for row in rows} == {row.url for row in locations.rows}
         known = {row.id: row.url for row in before.locations}
         assert all(known.get(row.id, row.url) == row.url for row in locations.rows)
+
+
+def test_what_was_refused_makes_way_and_keeps_no_one_from_the_place_it_is_seen_at() -> None:
+    locations = LocationList(image("queued", "x"))
+    assert names(locations) == ""
+    for position, name in (("1", "a"), ("2", "x"), ("1", "b"), ("0", "c"), ("-", "d")):
+        locations.apply("add", position, {"url": f"http://web/{name}", "metadata": {}})
+    assert names(locations) == "cbaxd"
+    assert {row.id for row in locations.rows} == {0}
+    with pytest.raises(BadRequest):
+        locations.apply("add", "7", {"url": "http://web/e", "metadata": {}})
+    again = LocationList(image("queued", "x"))
+    again.apply("replace", None, [{"url": "http://web/x", "metadata": {}}])
+    assert [row.id for row in again.rows] == [0]
+
+
+def test_metadata_are_changed_where_python_sees_no_difference() -> None:
+    locations = LocationList(image("active", "a"))
+    locations.apply("replace", None, [{"url": "http://web/a", "metadata": {}}])
+    assert not locations.changed
+    locations.apply("replace", None, [{"url": "http://web/a", "metadata": {"n": [1, {"m": 0}]}}])
+    assert locations.changed
+    again = LocationList(msgspec.structs.replace(image("active"), locations=tuple(locations.rows)))
+    again.apply("replace", None, [{"url": "http://web/a", "metadata": {"n": [True, {"m": 0}]}}])
+    assert again.changed
 
 
 def test_a_url_that_comes_back_in_one_patch_is_a_new_row() -> None:

@@ -208,7 +208,7 @@ def test_by_id_an_image_is_seen_by_whom_it_is_meant_for(
 def test_location_metadata_of_any_json_are_readable(registry: SqlRegistry, place: Place) -> None:
     image = active(registry)
     for text, metadata in (
-        ('{"store": "b", "n": 3, "deep": {"x": [1]}}', {"store": "b", "n": "3", "deep": '{"x":[1]}'}),
+        ('{"store": "b", "n": 3, "deep": {"x": [1]}}', {"store": "b", "n": 3, "deep": {"x": [1]}}),
         ("not json", {}),
         (None, {}),
         ("[1]", {}),

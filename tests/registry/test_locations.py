@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from msgspec import structs
 
 from glancetui.errors import Conflict, Gone, LimitExceeded, NotFound, Stale
 from glancetui.model import Image, ImageLocation
-from glancetui.registry.interface import ImageChange
+from glancetui.registry.interface import ImageChange, ImageQuery
 from glancetui.registry.jobs import Job
 from glancetui.registry.sql import SqlRegistry
 from glancetui.registry.sql.database import utc_now
@@ -20,7 +21,7 @@ from tests.registry.places import Place
 LOCK = "os_glance_import_task"
 
 
-def at(name: str, **metadata: str) -> ImageLocation:
+def at(name: str, **metadata: object) -> ImageLocation:
     return ImageLocation(url=f"http://web/{name}", metadata=metadata)
 
 
@@ -85,6 +86,29 @@ def test_metadata_are_written_in_their_row(registry: SqlRegistry) -> None:
     assert after.locations[0].metadata == {"a": "b"}
 
 
+ANY_JSON = {"zone": "b", "n": 3, "x": -1.5, "big": 2**64 - 1, "deep": {"a": [None, True, {"😀": "ü"}]}, "": []}
+
+
+def test_metadata_are_any_json_and_come_back_as_they_were(registry: SqlRegistry, place: Place) -> None:
+    image = placed(registry, made(registry), at("a", **ANY_JSON), at("b"), status="active", size=5)
+    first, second = image.locations
+    assert (first.metadata, second.metadata) == (ANY_JSON, {})
+    assert registry.image(image.id, ADMIN) == image
+    assert registry.page(ImageQuery(viewer=ADMIN, limit=5)) == [image]
+    written = place.rows("SELECT meta_data FROM image_locations ORDER BY id")
+    assert [json.loads(text) for (text,) in written] == [ANY_JSON, {}]
+    after = placed(registry, image, first, structs.replace(second, metadata=ANY_JSON))
+    assert [row.metadata for row in after.locations] == [ANY_JSON, ANY_JSON]
+    assert [row.id for row in after.locations] == [first.id, second.id]
+    again = placed(
+        registry, after, structs.replace(first, metadata={"n": True}), structs.replace(second, metadata={"n": 1})
+    )
+    swapped = placed(
+        registry, again, structs.replace(first, metadata={"n": 1}), structs.replace(second, metadata={"n": True})
+    )
+    assert [row.metadata["n"] is True for row in swapped.locations] == [False, True]
+
+
 def test_a_change_of_locations_that_came_too_late_changes_nothing(registry: SqlRegistry) -> None:
     image = three(registry)
     left = placed(registry, image, *image.locations[:2])
@@ -146,6 +170,50 @@ def test_a_job_that_fails_leaves_a_queued_image_with_the_reason(registry: SqlReg
     after = registry.image(image.id, ADMIN)
     assert (after.status, after.reason, after.properties, after.locations) == ("queued", "It is another.", {}, ())
     assert owed(registry) == []
+
+
+TRIED = ImageLocation(url="http://web/tried", metadata={"store": "web"})
+
+
+def refused(registry: SqlRegistry) -> Image:
+    image, job = started(registry, **CHECKED)
+    registry.fail_job(
+        job, "hash-mismatch", "It is another.", back_to="queued", message="x", kept_until=utc_now(), refused=TRIED
+    )
+    return registry.image(image.id, ADMIN)
+
+
+def test_what_was_refused_is_left_as_glance_leaves_it_and_counts_for_nothing(
+    registry: SqlRegistry, place: Place
+) -> None:
+    image = refused(registry)
+    assert (image.status, image.size, image.os_hash_value, image.reason) == ("queued", None, None, "It is another.")
+    assert [(row.url, row.metadata) for row in image.locations] == [(TRIED.url, TRIED.metadata)]
+    rows = place.rows(f"SELECT value, meta_data, status, deleted_at FROM image_locations WHERE image_id = '{image.id}'")
+    assert [tuple(row) for row in rows] == [(TRIED.url, '{"store": "web"}', "active", None)]
+    assert registry.bytes_stored(image.owner) == 0
+    assert owed(registry) == []
+
+
+@pytest.mark.parametrize("method", ["upload", "stage", "web-download", "add-location"])
+def test_data_that_begin_to_come_replace_what_was_refused(registry: SqlRegistry, method: str) -> None:
+    image = refused(registry)
+    if method == "upload":
+        begun(registry, image)
+    elif method == "stage":
+        registry.begin_stage(seen(image), "staging", image.id, "worker-1", 60, ACTOR)
+    else:
+        registry.begin_import(seen(image), new_job(method=method, stores=()), ACTOR)
+    assert registry.image(image.id, ADMIN).locations == ()
+    assert owed(registry) == ["http://web/tried"]
+
+
+def test_a_job_that_is_overtaken_leaves_nothing_of_what_it_refused(registry: SqlRegistry) -> None:
+    image, job = started(registry, **CHECKED)
+    registry.take_over_job(job, "w2", 60)
+    with pytest.raises(Stale):
+        registry.fail_job(job, "x", "x", back_to="queued", message="x", kept_until=utc_now(), refused=TRIED)
+    assert registry.image(image.id, ADMIN).locations == ()
 
 
 def test_hashes_found_later_are_recorded_once(registry: SqlRegistry) -> None:

@@ -56,6 +56,23 @@ def test_an_images_life_is_told_in_order(registry: SqlRegistry) -> None:
     assert told(registry) == []
 
 
+def test_a_download_is_told_where_it_is_wanted(registry: SqlRegistry, place: Place) -> None:
+    registry.note_download("i", "p", 5, ACTOR)
+    registry.note_download("i", "p", 3, ACTOR, whole=False, address="192.0.2.1")
+    assert [each.priority for each in registry.notifications(9)] == ["INFO", "ERROR"]
+    whole = {
+        "bytes_sent": 5, "image_id": "i", "owner_id": "p", "receiver_tenant_id": ACTOR.project,
+        "receiver_user_id": ACTOR.user,
+    }  # fmt: skip
+    part = {**whole, "bytes_sent": 3, "destination_ip": "192.0.2.1"}
+    assert told(registry) == [("image.send", whole), ("image.send", part)]
+    for owed in (None, OwedNotifications(disabled=frozenset({"image.send"}))):
+        other = open_registry(place.settings(), "node-1", owed)
+        other.note_download("i", "p", 5, ACTOR)
+        other.close()
+    assert told(registry) == []
+
+
 def test_an_upload_that_failed_is_told_as_an_error(registry: SqlRegistry) -> None:
     image = made(registry)
     intent = begun(registry, image)

@@ -6,6 +6,7 @@ who sees public, community and, where it is a member of the image, shared images
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -433,8 +434,10 @@ LOCATIONS_SHOWN = (
     patch("no metadata", 400, add("/locations/-", {"url": WEB})),
     patch("no url", 400, add("/locations/-", {"metadata": {}})),
     patch("metadata in words", 400, new(metadata="x")),
-    patch("metadata that is no text", 400, new(metadata={"a": 5})),
-    patch("metadata with NUL", 400, new(metadata={"a": "\0"})),
+    patch("metadata beyond 64 bits", 400, new(metadata={"a": [1 << 64]})),
+    patch("metadata with NUL", 400, new(metadata={"a": [{"b": "\0"}]})),
+    patch("metadata with NUL in a name", 400, new(metadata={"a": {"\0": 1}})),
+    patch("metadata nested too deep", 400, new(metadata=json.loads('{"a":' * 17 + "1" + "}" * 17))),
     patch("metadata without end", 400, new(metadata={"a": "x" * 20_000})),
     patch("a url that is no text", 400, new(5)),
     *(patch(f"the place {at!r}", 400, new(at=at)) for at in ("1", "99", "-1", "x", "01", "1e3", "9" * 30, "\u0661")),

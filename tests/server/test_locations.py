@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -196,6 +196,7 @@ trusted_peers = 127.0.0.1
             octets = {"Content-Type": "application/octet-stream"}
             assert place.api.call("PUT", f"/v2/images/{posted}/file", b"x", headers=octets).status == 410
             assert place.api.patch(patched, adding(place.at("/one"))).status == 200
+            refused(place)
             assert place.add(posted, {"url": place.at("/two"), "validation_data": SAID}).status == 202
             assert place.task(posted)["status"] == "success"
             for image_id, path in ((patched, "/one"), (posted, "/two")):
@@ -277,19 +278,109 @@ def test_without_a_hash_the_image_is_active_before_it_is_read(place: Place) -> N
     assert after["checksum"] == hashlib.md5(DATA).hexdigest()
 
 
-def test_another_hash_leaves_the_image_queued_and_free_for_another_try(place: Place) -> None:
-    image_id = place.api.make(**FORMATS)
-    wrong = {"os_hash_algo": "sha256", "os_hash_value": "0" * 64}
-    url = place.at("/image")
-    assert place.add(image_id, {"url": url, "validation_data": wrong}).status == 202
+def refused(place: Place, **more: str) -> str:
+    """A queued image that shows a location whose hash was another than was said."""
+    image_id = place.api.make(**FORMATS, **more)
+    body = {"url": place.at("/refused"), "validation_data": {"os_hash_algo": "sha256", "os_hash_value": "0" * 64}}
+    assert place.add(image_id, body).status == 202
+    assert place.task(image_id)["error_code"] == "hash-mismatch"
+    return image_id
+
+
+def test_a_location_with_another_hash_shows_what_was_tried_and_is_not_the_images_data(place: Place) -> None:
+    image_id = refused(place)
     task = place.task(image_id)
-    assert (task["status"], task["error_code"]) == ("failure", "hash-mismatch")
+    assert task["status"] == "failure"
     assert "another sha256" in task["message"]
     image = place.api.show(image_id)
-    assert (image["status"], image["locations"], image["size"], image["os_hash_value"]) == ("queued", [], None, None)
+    tried = [{"url": place.web.url("/refused"), "metadata": {"store": "web"}}]
+    assert (image["status"], image["stores"], image["locations"]) == ("queued", "web", tried)
+    assert [image[name] for name in ("size", "checksum", "os_hash_algo", "os_hash_value")] == [None] * 4
+    assert "direct_url" not in image
     assert not any(name.startswith("os_glance") for name in image)
-    assert place.add(image_id, {"url": url, "validation_data": {**wrong, "os_hash_value": SHA256}}).status == 202
-    assert place.task(image_id)["status"] == "success"
+    assert place.api.call("GET", f"/v2/images/{image_id}/locations", caller="service").json == tried
+    assert place.api.call("GET", f"/v2/images/{image_id}/file").status == 204
+    changes = [{"op": "replace", "path": "/name", "value": "new"}, {"op": "add", "path": "/os_distro", "value": "x"}]
+    assert place.api.patch(image_id, *changes).json["locations"] == tried
+    assert place.api.patch(image_id, {"op": "remove", "path": "/locations/0"}, caller="admin").status == 409
+    assert place.api.call("DELETE", f"/v2/stores/web/{image_id}", caller="admin").status == 409
+    assert place.api.call("DELETE", f"/v2/images/{image_id}").status == 204
+    assert place.api.show(image_id) is None
+    until(lambda: place.rows("SELECT count(*) FROM gt_outbox") == [(0,)])
+
+
+def post(place: Place, image_id: str, path: str = "/refused") -> None:
+    assert place.add(image_id, {"url": place.at(path), "validation_data": SAID}).status == 202
+
+
+def upload(place: Place, image_id: str) -> None:
+    place.api.upload(image_id, DATA)
+
+
+def stage_and_import(place: Place, image_id: str) -> None:
+    octets = {"Content-Type": "application/octet-stream"}
+    assert place.api.call("PUT", f"/v2/images/{image_id}/stage", DATA, headers=octets).status == 204
+    assert "stores" not in place.api.show(image_id)
+    import_by(place, image_id, name="glance-direct")
+
+
+def web_download(place: Place, image_id: str) -> None:
+    import_by(place, image_id, name="web-download", uri=place.at("/downloaded"))
+
+
+def import_by(place: Place, image_id: str, **method: str) -> None:
+    body = {"method": method, "stores": ["fast"]}
+    assert place.api.call("POST", f"/v2/images/{image_id}/import", body).status == 202
+
+
+def patch(place: Place, image_id: str, *paths: str, at: str = "-") -> None:
+    operations = [adding(place.at(path), at) for path in paths]
+    answer = place.api.patch(image_id, *operations)
+    assert answer.status == 200, answer.raw
+
+
+def replace(place: Place, image_id: str, path: str) -> None:
+    answer = place.api.patch(image_id, replacing((place.at(path), {})))
+    assert answer.status == 200, answer.raw
+
+
+OTHERS = ("/other1", "/other2", "/other3")
+
+
+@pytest.mark.parametrize(
+    ("give", "left"),
+    [
+        (post, ["/refused"]),
+        (lambda place, image_id: post(place, image_id, "/other"), ["/other"]),
+        (upload, None),
+        (stage_and_import, None),
+        (web_download, None),
+        (lambda place, image_id: patch(place, image_id, "/refused"), ["/refused"]),
+        (lambda place, image_id: patch(place, image_id, "/other", at="1"), ["/other"]),  # behind the refused one
+        (lambda place, image_id: patch(place, image_id, *OTHERS, at="0"), OTHERS[::-1]),  # as many as there may be
+        (lambda place, image_id: replace(place, image_id, "/refused"), ["/refused"]),
+        (lambda place, image_id: replace(place, image_id, "/other"), ["/other"]),
+    ],
+    ids=["post", "post another", "upload", "stage", "download", "patch", "patch behind", "patch many", "replace",
+         "replace by another"],
+)  # fmt: skip
+def test_data_take_the_place_of_a_refused_location(place: Place, give: Any, left: Sequence[str] | None) -> None:
+    image_id = refused(place)
+    give(place, image_id)
+    until(lambda: place.api.show(image_id)["status"] == "active")
+    assert place.task(image_id)["status"] in {"success", "failure"}  # whichever is the newest has ended
+    image = place.api.show(image_id)
+    expected = [f"file://{place.folder}/fast/{image_id}"] if left is None else [place.web.url(path) for path in left]
+    assert (urls(image), image["size"]) == (expected, len(DATA))
+    assert image["stores"] == ",".join(["fast" if left is None else "web"] * len(expected))
+    assert place.api.call("GET", f"/v2/images/{image_id}/file").raw == DATA
+
+
+def test_what_was_refused_before_is_forgotten_with_the_next_attempt(place: Place) -> None:
+    image_id = refused(place)
+    assert place.add(image_id, {"url": place.at("/nothing", None)}).status == 202
+    assert place.task(image_id)["error_code"] == "data-missing"
+    assert (place.api.show(image_id)["status"], place.api.show(image_id)["locations"]) == ("queued", [])
 
 
 @pytest.mark.parametrize(
@@ -408,7 +499,7 @@ def adding(url: str, at: str = "-", **more: Any) -> dict[str, Any]:
     return {"op": "add", "path": f"/locations/{at}", "value": {"url": url, "metadata": {}, **more}}
 
 
-def replacing(*locations: tuple[str, dict[str, str]]) -> dict[str, Any]:
+def replacing(*locations: tuple[str, dict[str, Any]]) -> dict[str, Any]:
     value = [{"url": url, "metadata": metadata} for url, metadata in locations]
     return {"op": "replace", "path": "/locations", "value": value}
 
@@ -467,6 +558,22 @@ def test_the_order_of_locations_can_be_changed_beside_copies_of_our_own(place: P
     assert after == list(reversed(before))
     assert place.files_of(image_id) == [f"fast/{image_id}", f"slow/{image_id}"]
     assert place.api.call("GET", f"/v2/images/{image_id}/file").raw == DATA
+
+
+def test_metadata_are_any_json_and_are_given_back(place: Place) -> None:
+    image_id, first, second = place.api.make(**FORMATS), place.at("/json1"), place.at("/json2")
+    metadata = {"racks": ["a", {"u": [1, 2.5, None, True]}], "zone": "😀", "store": {"no": "store"}}
+    added = place.api.patch(image_id, adding(first, metadata=metadata), adding(second))
+    assert added.status == 200, added.raw
+    given = {**metadata, "store": "web"}
+    assert added.json["locations"] == [{"url": first, "metadata": given}, {"url": second, "metadata": {"store": "web"}}]
+    other = {"racks": [True, 1, "x" * 16_000]}
+    replaced = place.api.patch(image_id, replacing((second, other), (first, metadata)))
+    assert replaced.status == 200, replaced.raw
+    shown = place.api.call("GET", f"/v2/images/{image_id}/locations", caller="service").json
+    assert shown == place.api.show(image_id)["locations"] == replaced.json["locations"]
+    assert shown == [{"url": second, "metadata": {**other, "store": "web"}}, {"url": first, "metadata": given}]
+    assert replaced.json["stores"] == "web,web"
 
 
 def test_an_older_patch_adds_locations_as_well(place: Place) -> None:

@@ -78,10 +78,15 @@ def rename(api: Api, image_id: str, name: str) -> None:
 
 
 def test_every_change_is_told_in_glances_words(broker: RabbitMQ, tmp_path: Path) -> None:
-    with running_server(tmp_path, auth="headers", config=CONFIG.format(url=broker.url)) as server:
+    cached = f"[paste_deploy]\nflavor = keystone+cachemanagement\n[DEFAULT]\nimage_cache_dir = {tmp_path}/cache\n"
+    with running_server(tmp_path, auth="headers", config=CONFIG.format(url=broker.url) + cached) as server:
         api = Api(server.endpoint)
         image_id = api.make(name="one", colour="red", **FORMATS)
         api.upload(image_id)
+        data = f"/v2/images/{image_id}/file"
+        assert api.call("GET", data).raw == b"data"
+        until(lambda: api.call("GET", "/v2/cache", caller="admin").json["cached_images"] != [])
+        assert api.call("GET", data, caller="admin", headers={"Range": "bytes=1-2"}).raw == b"at"
         members = f"/v2/images/{image_id}/members"
         assert api.call("POST", members, {"member": "p2"}).status == 200
         assert api.call("PUT", f"{members}/p2", {"status": "accepted"}, caller="other").status == 200
@@ -93,11 +98,20 @@ def test_every_change_is_told_in_glances_words(broker: RabbitMQ, tmp_path: Path)
         assert api.call("POST", path, definition, caller="admin").status == 201
         assert api.call("DELETE", f"/v2/images/{image_id}").status == 204
         staged = api.make(**FORMATS)
+        assert api.call("GET", f"/v2/images/{staged}/file").status == 204  # of nothing, nothing is told
         assert api.call("PUT", f"/v2/images/{staged}/stage", b"data", headers=OCTETS).status == 204
         method = {"method": {"name": "glance-direct"}}
         assert api.call("POST", f"/v2/images/{staged}/import", method).status == 202
         messages = collected(broker, "task.success")
 
+        sent = [each for each in messages if each["event_type"] == "image.send"]
+        assert [each["priority"] for each in sent] == ["INFO", "INFO"]
+        whole, part = (each["payload"] for each in sent)
+        assert (whole["image_id"], whole["bytes_sent"], whole["owner_id"]) == (image_id, 4, "p1")
+        assert (whole["receiver_tenant_id"], "destination_ip" in whole) == ("p1", False)
+        assert (part["bytes_sent"], part["owner_id"], part["destination_ip"]) == (2, "p1", "127.0.0.1")
+        assert part["receiver_tenant_id"] != "p1"
+        messages = [each for each in messages if each not in sent]  # they are told after their answers
         assert kinds(messages, image_id) == [
             "image.create", "image.update", "image.prepare", "image.upload", "image.activate", "image.update",
             "image.member.create", "image.member.delete", "image.delete",

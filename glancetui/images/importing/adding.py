@@ -16,13 +16,15 @@ from glancetui.images.importing.sources import Metered, stored_source
 from glancetui.images.ingest import Ingest, Limits, Stream
 from glancetui.images.jobs import Running
 from glancetui.images.ring import Digests
-from glancetui.model import Image, Location
+from glancetui.model import Image, ImageLocation, Location
 from glancetui.registry.interface import Registry
+from glancetui.registry.jobs import Job
 from glancetui.registry.values import Published
 from glancetui.stores.catalogue import Catalogue
 
 LOOK_SECONDS = 2.0  # between two looks at whether the image is still there
 NAP = 0.25
+HASH_MISMATCH = "hash-mismatch"
 T = TypeVar("T")
 
 
@@ -62,6 +64,15 @@ class Adding:
             )
             self._registry.record_hashes(running.job, hashed)
 
+    def refused(self, job: Job, code: str) -> ImageLocation | None:
+        """What stays with the queued image as what was tried, as in Glance (launchpad bug 2076648): an address of the
+        user's own, at which its store can delete nothing."""
+        if code != HASH_MISMATCH:
+            return None
+        location = self._admission.check(job.spec.uri or "")
+        deletes = self._catalogue.driver_of(location).capabilities.writes
+        return None if deletes else self._admission.row(location)
+
     def _found(self, running: Running, image: Image, location: Location) -> Published:
         """What is recorded with the location: read, or as it was said."""
         spec = running.job.spec
@@ -69,7 +80,7 @@ class Adding:
             found = self._read(running, image, location, spec.hash_algo or "")
             if found.os_hash_value != spec.hash_value:
                 raise JobFailed(
-                    "hash-mismatch",
+                    HASH_MISMATCH,
                     f"What lies there has another {spec.hash_algo} than was said. Check the url and the hash.",
                 )
             return found

@@ -385,8 +385,9 @@ class ImportWork:
             if job.spec.method == "glance-direct" and back_to == ImageStatus.QUEUED:
                 self._staging.remove(job.image_id)
             self._registry.fail_job(
-                job, code_of(error), reason, back_to=back_to, message=told_of(error), kept_until=self._kept_until()
-            )
+                job, code_of(error), reason, back_to=back_to, message=told_of(error), kept_until=self._kept_until(),
+                refused=self._adding.refused(job, code_of(error)),
+            )  # fmt: skip
         except Stale:
             log.info("Job %s is in other hands, or over.", job.id)
         except GlancetuiError as failure:

@@ -110,16 +110,9 @@ class _AnyLocation(msgspec.Struct, frozen=True):
     metadata: object = None
 
     def value(self) -> ImageLocation:
-        entries = _json_of(self.metadata) if isinstance(self.metadata, str) else self.metadata
-        return ImageLocation(
-            url=self.url,
-            metadata={
-                name: value if isinstance(value, str) else msgspec.json.encode(value).decode()
-                for name, value in (entries.items() if isinstance(entries, dict) else ())
-            },
-            status=self.status,
-            id=self.id,
-        )
+        found = _json_of(self.metadata) if isinstance(self.metadata, str) else self.metadata
+        metadata = found if isinstance(found, dict) else {}
+        return ImageLocation(url=self.url, metadata=metadata, status=self.status, id=self.id)
 
 
 _LOCATION = msgspec.json.Decoder(_AnyLocation)
@@ -153,9 +146,9 @@ def decode_images(text: str) -> list[Image]:
 
 
 def _decode_odd(document: dict[str, Any]) -> Image:
-    """An image whose locations carry metadata that are not plain strings; Glance allows any JSON there.
+    """An image whose locations carry something else than an object for metadata, or nothing.
 
-    PostgreSQL sends them as text, since it cannot tell whether they are JSON.
+    PostgreSQL sends all but plain strings as text, since it cannot tell whether that is JSON.
     """
     locations = msgspec.convert(document.pop("locations"), list[_AnyLocation])
     image = msgspec.convert(document, Image, strict=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -111,7 +112,7 @@ def delete_row(change: Change, state: State, keep: float | None = None) -> None:
         change.notices.owe("image.delete", lambda: payload | {"status": ImageStatus.DELETED.value})
     owed = outbox.owe_locations(change, image_id, keep=keep)
     status = ImageStatus.DELETED if keep is None or not owed else ImageStatus.PENDING_DELETE
-    gone = {"of_image": image_id, "deleted": True, "deleted_at": change.now, "updated_at": change.now}
+    gone = _gone(change, image_id)
     changes = [
         *(Write(statement, [gone]) for statement in _DROP_ALL),
         Write(_DROP_LOCATIONS, [{**gone, "status": status.value}]),
@@ -142,9 +143,18 @@ def remove_tag(change: Change, image_id: str, tag: str) -> None:
 def drop_locations(change: Change, image_id: str, urls: Collection[str]) -> None:
     """These copies are the image's no more, and their bytes are owed to the outbox."""
     outbox.owe_locations(change, image_id, urls)
-    gone = {"of_image": image_id, "deleted": True, "deleted_at": change.now, "updated_at": change.now}
     for url in urls:
-        change.run(_DROP_LOCATION, {**gone, "status": "deleted", "url": url})
+        change.run(_DROP_LOCATION, {**_gone(change, image_id), "status": "deleted", "url": url})
+
+
+def drop_all_locations(change: Change, image_id: str) -> None:
+    """What a queued image still has of an attempt that failed is replaced by the data that are about to come."""
+    if outbox.owe_locations(change, image_id):
+        change.run(_DROP_LOCATIONS, {**_gone(change, image_id), "status": "deleted"})
+
+
+def _gone(change: Change, image_id: str) -> dict[str, object]:
+    return {"of_image": image_id, "deleted": True, "deleted_at": change.now, "updated_at": change.now}
 
 
 def insert_location(change: Change, image_id: str, location: ImageLocation) -> None:
@@ -153,13 +163,18 @@ def insert_location(change: Change, image_id: str, location: ImageLocation) -> N
         {
             "image_id": image_id,
             "value": location.url,
-            "meta_data": msgspec.json.encode(location.metadata).decode(),
+            "meta_data": metadata_text(location),
             "status": location.status,
             "created_at": change.now,
             "updated_at": change.now,
             "deleted": False,
         },
     )
+
+
+def metadata_text(location: ImageLocation) -> str:
+    """As Glance writes it: in ASCII, so that every database can hold it."""
+    return json.dumps(location.metadata)
 
 
 def merge_properties(change: Change, image_id: str, wanted: Mapping[str, str], dropped: Collection[str] = ()) -> None:
@@ -213,5 +228,4 @@ def _present_tags(change: Change, image_id: str) -> set[str]:
 
 
 def _drop_tag(change: Change, image_id: str, tag: str) -> bool:
-    gone = {"of_image": image_id, "tag": tag, "deleted": True, "deleted_at": change.now, "updated_at": change.now}
-    return change.run(_DROP_TAG, gone) > 0
+    return change.run(_DROP_TAG, {**_gone(change, image_id), "tag": tag}) > 0

@@ -14,22 +14,23 @@ import msgspec
 import sqlalchemy as sa
 
 from glancetui.errors import Conflict, NotFound, Stale
-from glancetui.model import Image, ImageStatus
+from glancetui.model import Image, ImageLocation, ImageStatus
 from glancetui.registry.jobs import CopyMade, Facts, ImportSpec, Job, NewJob, Progress
 from glancetui.registry.sql import quotas, tasks, uploads
 from glancetui.registry.sql.change import Change, State
 from glancetui.registry.sql.documents import decode_images, document, joined
-from glancetui.registry.sql.expressions import live, walk_index
+from glancetui.registry.sql.expressions import walk_index
 from glancetui.registry.sql.images import (
     NO_BYTES,
     delete_row,
+    drop_all_locations,
     drop_locations,
     insert_location,
     merge_properties,
     property_of,
 )
 from glancetui.registry.sql.quotas import TO_STORES
-from glancetui.registry.sql.tables import gt_images, gt_jobs, image_locations, images
+from glancetui.registry.sql.tables import gt_images, gt_jobs, images
 from glancetui.registry.values import UNLIMITED, Allowance, Intent, Published, Seen
 
 LOCK = "os_glance_import_task"  # properties of the image, as Glance names them
@@ -81,11 +82,6 @@ _HELD = sa.update(gt_jobs).where(
     gt_jobs.c.owner == sa.bindparam("seen_owner"),
     gt_jobs.c.state == "running",
 )
-_LOCATION_URLS = sa.select(image_locations.c.value).where(
-    image_locations.c.image_id == sa.bindparam("image"),
-    live(image_locations),
-    image_locations.c.status != sa.literal_column("'deleted'"),
-)
 # Looked for from time to time among all images, so by an index that ends in the status.
 _STRANDED = walk_index(
     sa.select(images.c.id)
@@ -113,6 +109,8 @@ def begin_import(change: Change, seen: Seen, new: NewJob, allowance: Allowance =
     state = change.unchanged(seen)
     spec = new.spec
     _check_free(change, state, spec)
+    if spec.before != ImageStatus.ACTIVE:
+        drop_all_locations(change, seen.image_id)
     change.db.execute(
         _ADD,
         {
@@ -283,8 +281,7 @@ def _check_takes_copies(state: State, job: Job) -> None:
 
 
 def add_location(change: Change, job: Job, published: Published) -> Job:
-    store = published.location.metadata.get("store", "")
-    copies = (*job.copies, CopyMade(store=store, url=published.location.url))
+    copies = (*job.copies, CopyMade(store=published.location.store, url=published.location.url))
     _hold(change, job, {"copies": _text(copies)})
     state = uploads.present(change, job.image_id)
     if state.status != (ImageStatus.IMPORTING if _begins_importing(job.spec) else job.spec.before):
@@ -343,7 +340,17 @@ def finish(change: Change, job: Job, message: str, kept_until: datetime) -> None
         change.notify(job.image_id, "image.update")
 
 
-def fail(change: Change, job: Job, code: str, reason: str, back_to: str, message: str, kept_until: datetime) -> None:
+def fail(
+    change: Change,
+    job: Job,
+    code: str,
+    reason: str,
+    *,
+    back_to: str,
+    message: str,
+    kept_until: datetime,
+    refused: ImageLocation | None = None,
+) -> None:
     _hold(change, job, {"state": "failed", "owner": None, "error_code": code, "error": reason})
     tasks.end(change.db, job.id, "failure", message, None, kept_until, change.now)
     tasks.notify(change, job.id, "task.failure")
@@ -355,6 +362,8 @@ def fail(change: Change, job: Job, code: str, reason: str, back_to: str, message
         return
     if _is_undone(job, state):
         drop_locations(change, job.image_id, [copy.url for copy in job.copies])
+        if refused is not None:
+            insert_location(change, job.image_id, refused)
     without = [store for store in job.spec.stores if store not in _stores(job.copies, ())]
     failed = job.failed_stores or without or job.spec.stores  # a copy that is undone did not fail
     gone = [LOCK] if back_to == ImageStatus.UPLOADING else [LOCK, uploads.STAGE_HOST]
@@ -391,7 +400,7 @@ def give_up(change: Change, seen: Seen, reason: str) -> None:
     task_id = property_of(change, seen.image_id, LOCK)
     if task_id:
         tasks.end_others(change.db, task_id, reason, change.now + timedelta(hours=48), change.now)
-    drop_locations(change, seen.image_id, change.db.execute(_LOCATION_URLS, {"image": seen.image_id}).scalars().all())
+    drop_all_locations(change, seen.image_id)
     merge_properties(change, seen.image_id, {TO_STORES: ""}, [LOCK, uploads.STAGE_HOST])
     change.update(state, {**NO_BYTES, "status": ImageStatus.QUEUED.value})
     change.keep_reason(seen.image_id, reason)

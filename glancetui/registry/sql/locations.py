@@ -47,9 +47,9 @@ def _replace(change: Change, image: Image, wanted: Sequence[ImageLocation], keep
         if row.id != location.id:
             break
         kept += 1
-    before = {location.id: location for location in image.locations}
+    before = {location.id: images.metadata_text(location) for location in image.locations}
     for location in wanted[:kept]:
-        if before.get(location.id) != location:
+        if before.get(location.id) != images.metadata_text(location):
             _describe(change, location)
     staying = {location.url for location in wanted}
     outbox.owe_locations(change, image.id, {row.value for row in present} - staying, keep)
@@ -62,5 +62,5 @@ def _replace(change: Change, image: Image, wanted: Sequence[ImageLocation], keep
 
 
 def _describe(change: Change, location: ImageLocation) -> None:
-    told = {"meta_data": msgspec.json.encode(location.metadata).decode(), "updated_at": change.now}
+    told = {"meta_data": images.metadata_text(location), "updated_at": change.now}
     change.db.execute(_OF_ROW, {"row": location.id, **told})

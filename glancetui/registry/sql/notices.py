@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from glancetui.config.settings import OwedNotifications
 from glancetui.model import Image, Member
-from glancetui.registry.interface import Notification
+from glancetui.registry.interface import Actor, Notification
 from glancetui.registry.jobs import Task
 from glancetui.registry.sql.tables import gt_notifications
 
@@ -118,6 +118,18 @@ def of_member(member: Member) -> dict[str, Any]:
         "updated_at": when(member.updated_at),
         **PRESENT,
     }
+
+
+def of_download(image_id: str, owner: str | None, sent: int, actor: Actor, address: str | None) -> dict[str, Any]:
+    """Glance tells the address only of who was served by its cache."""
+    payload: dict[str, Any] = {
+        "bytes_sent": sent,
+        "image_id": image_id,
+        "owner_id": owner,
+        "receiver_tenant_id": actor.project,
+        "receiver_user_id": actor.user,
+    }
+    return payload if address is None else {**payload, "destination_ip": address}
 
 
 def of_task(task: Task) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from glancetui.config.settings import OwedNotifications
 from glancetui.errors import NotFound, RegistryUnavailable
-from glancetui.model import Image, ImageStatus, Member, Viewer
+from glancetui.model import Image, ImageLocation, ImageStatus, Member, Viewer
 from glancetui.registry.caching import CacheEntry
 from glancetui.registry.interface import (
     Actor,
@@ -252,8 +252,23 @@ class SqlRegistry(SqlMetadefs):
     def finish_job(self, job: Job, message: str, kept_until: datetime) -> None:
         self._change(job.actor(), lambda change: jobs.finish(change, job, message, kept_until))
 
-    def fail_job(self, job: Job, code: str, reason: str, *, back_to: str, message: str, kept_until: datetime) -> None:
-        self._change(job.actor(), lambda change: jobs.fail(change, job, code, reason, back_to, message, kept_until))
+    def fail_job(
+        self,
+        job: Job,
+        code: str,
+        reason: str,
+        *,
+        back_to: str,
+        message: str,
+        kept_until: datetime,
+        refused: ImageLocation | None = None,
+    ) -> None:
+        self._change(
+            job.actor(),
+            lambda change: jobs.fail(
+                change, job, code, reason, back_to=back_to, message=message, kept_until=kept_until, refused=refused
+            ),
+        )
 
     def stranded_imports(self, before: datetime, limit: int) -> Sequence[Image]:
         return self._database.read(lambda db: jobs.stranded(db, before, limit))
@@ -294,6 +309,17 @@ class SqlRegistry(SqlMetadefs):
 
     def notifications(self, limit: int) -> Sequence[Notification]:
         return self._database.read(lambda db: notices.waiting(db, limit))
+
+    def note_download(
+        self, image_id: str, owner: str | None, sent: int, actor: Actor, whole: bool = True, address: str | None = None
+    ) -> None:
+        payload = notices.of_download(image_id, owner, sent, actor, address)
+        if self._owed is not None and self._owed.wants("image.send"):
+            self._database.write(
+                lambda db: notices.Notices(db, self._clock(), self._owed).owe(
+                    "image.send", lambda: payload, "INFO" if whole else "ERROR"
+                )
+            )
 
     def finish_notifications(self, numbers: Sequence[int]) -> None:
         self._database.write(lambda db: notices.forget(db, numbers))

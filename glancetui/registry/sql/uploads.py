@@ -19,7 +19,7 @@ from glancetui.registry.sql import quotas
 from glancetui.registry.sql.change import Change, State
 from glancetui.registry.sql.documents import decode_images, document, joined
 from glancetui.registry.sql.expressions import exactly, live, same_text, walk_index
-from glancetui.registry.sql.images import NO_BYTES, insert_location, merge_properties
+from glancetui.registry.sql.images import NO_BYTES, drop_all_locations, insert_location, merge_properties
 from glancetui.registry.sql.tables import gt_images, gt_intents, gt_outbox, image_locations, images
 from glancetui.registry.values import UNLIMITED, Allowance
 
@@ -106,6 +106,7 @@ def begin(
     state = change.unchanged(seen)
     if state.status != ImageStatus.QUEUED:
         raise Conflict(f"Image {seen.image_id} is {state.status}; only a queued image takes data.")
+    drop_all_locations(change, seen.image_id)
     change.update(state, {"status": status.value})
     quotas.check_begun(change, seen.image_id, allowance, staging=status == ImageStatus.UPLOADING)
     change.tell("image.update", seen.image_id)

@@ -15,6 +15,7 @@ from glancetui.server.bridge import in_slow_thread, in_stream_thread
 from glancetui.server.files import chunk_response, file_response, growing_response
 from glancetui.server.json_body import no_body
 from glancetui.server.routing import Route, caller_of, service_of
+from glancetui.server.telling import told
 
 OCTETS = "application/octet-stream"
 _SIZE = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -50,6 +51,10 @@ async def download(request: Request) -> Response:
     )
     if delivery is None:
         return Response(status_code=204)
+    return told(request, delivery, answer_of(request, delivery))
+
+
+def answer_of(request: Request, delivery: Delivery) -> Response:
     status = 206 if delivery.partial else 200
     if isinstance(delivery.content, Generator):
         return chunk_response(request, delivery.content, headers_of(delivery), status)

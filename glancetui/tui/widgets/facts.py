@@ -139,6 +139,8 @@ def locations(image: RemoteImage, palette: Palette, width: int) -> Text:
     """Where the copies lie, as far as the endpoint says."""
     page = Text(no_wrap=True, end="")
     listed = image.document.get("locations")
+    if image.status == "queued" and (image.stores or listed):
+        page.append("Refused: what was tried last, not the image's data.\n\n", palette.soft)
     for store in image.stores:
         page.append("store     ", palette.soft).append(cut(clean(store), width - 10) + "\n", palette.ink)
     if image.direct_url:

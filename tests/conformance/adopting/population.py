@@ -178,6 +178,16 @@ class Population:
         self.api.do("POST", f"/v2/images/{located}/locations", SERVICE, {"url": f"{self._web}/image"})
         self._reaches(located, "os_hash_value")
         wait_for("all tasks", self._tasks_are_over)
+        self.refused("refused", self.api)
+
+    def refused(self, key: str, api: Api) -> None:
+        """A location whose hash is another than was said."""
+        self.ids[key] = image = api.create(ALPHA, name=key, **RAW)
+        said = {"os_hash_algo": "sha256", "os_hash_value": "0" * 64}
+        body = {"url": f"{self._web}/image", "validation_data": said}
+        api.do("POST", f"/v2/images/{image}/locations", SERVICE, body)
+        wait_for("the refusal", lambda: api.get(f"/v2/images/{image}/tasks", ADMIN)["tasks"][0]["status"] == "failure")
+        assert api.get(f"/v2/images/{image}", ADMIN)["stores"] == "web"
 
     def _tasks_are_over(self) -> bool:
         """SQLite lets Glance answer 500 to whoever writes while a task does."""

@@ -16,13 +16,7 @@ _LINE = re.compile(
 _ERROR = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Mismatch|Failure|NotFound|Forbidden|Conflict|Timeout\w*)\b.*")
 REASON_LENGTH = 200
 #: Tests that assert a defect of Glance's which ours does not have, with what they assert.
-DEVIATIONS = {
-    f"tempest.api.image.v2.test_images.{name}.test_add_location_for_image_with_do_secure_hash_true": (
-        "it wants a location whose hash was wrong to stay with the image (launchpad bug 2076648)"
-    )
-    for name in ("LocationImportTest", "MultistoreLocationImportTest")
-}
-DEVIATIONS |= functional_deviations.DEVIATIONS
+DEVIATIONS = functional_deviations.DEVIATIONS
 SECOND_TRY = "passed at the second try"
 LEFT_OUT = "left out"
 

@@ -9,15 +9,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from glancetui.config.settings import FetchSettings, ImportSettings, StoreSettings
+from glancetui.config.settings import FetchSettings, ImportSettings
 from glancetui.errors import Conflict
 from glancetui.images.admission import Admission
+from glancetui.images.importing.adding import HASH_MISMATCH
 from glancetui.images.locations import Locations, without_secrets
+from glancetui.model import ImageLocation
 from glancetui.registry.jobs import Job
-from glancetui.stores.catalogue import Catalogue
 from tests.backends.web import Web, cut_after, held_back, web_server
 from tests.images.data_path import OWNER, Body, dead, noise
-from tests.images.importing.yard import Yard, build, loopback_allowed, yard
+from tests.images.importing.yard import Yard, build, loopback_allowed, with_web_store, yard
 from tests.images.waiting import until
 
 DATA = noise(2_000_000)
@@ -28,14 +29,11 @@ class Adder:
     """A yard with an http store, and what adds locations to it."""
 
     def __init__(self, it: Yard) -> None:
-        settings = msgspec.structs.replace(
-            it.settings, stores=(*it.settings.stores, StoreSettings(id="web", kind="http")), multi_store=True
-        )
-        it.house.catalogue = Catalogue.from_settings(settings)
-        self.yard = build(it.house, settings)
-        admission = Admission(it.house.catalogue, self.yard.fetcher(), settings)
-        self.runner, self.registry = self.yard.runner, it.house.registry
-        self.locations = Locations(it.house.images, self.registry, it.house.catalogue, admission, self.runner, settings)
+        self.yard = with_web_store(it)
+        house, settings = it.house, it.house.settings
+        admission = Admission(house.catalogue, self.yard.fetcher(), settings)
+        self.runner, self.registry = self.yard.runner, house.registry
+        self.locations = Locations(house.images, self.registry, house.catalogue, admission, self.runner, settings)
 
     def add(self, url: str, **said: str) -> tuple[str, Job]:
         image = self.yard.house.new()
@@ -135,6 +133,18 @@ def test_an_image_that_takes_other_data_meanwhile_keeps_them(tmp_path: Path) -> 
         assert adder.yard.settle(job).state == "failed"
         image = it.show(image_id)
         assert (image.status, image.size, len(image.locations), image.properties) == ("active", 10, 1, {})
+
+
+def test_only_an_address_at_which_nothing_can_be_deleted_stays_as_what_was_tried(tmp_path: Path) -> None:
+    with web_server() as web, yard(tmp_path, start=False, imports=imports(web)) as it:
+        adder = Adder(it)
+        _, job = adder.died(web.url("/image"), **SAID)
+        spec = msgspec.structs.replace(job.spec, uri=f"file://{tmp_path}/s0/x")
+        own = msgspec.structs.replace(job, spec=spec)
+        adding = adder.yard.work._adding
+        assert adding.refused(job, HASH_MISMATCH) == ImageLocation(url=web.url("/image"), metadata={"store": "web"})
+        assert adding.refused(job, "data-missing") is None
+        assert adding.refused(own, HASH_MISMATCH) is None
 
 
 @pytest.mark.parametrize(

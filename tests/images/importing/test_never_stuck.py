@@ -8,6 +8,7 @@ on. `make test-long` has many more lives, and longer ones.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,14 +34,20 @@ from glancetui.images.outbox import now
 from glancetui.images.patch import Operation
 from glancetui.images.recovery import Recovery
 from glancetui.images.worker import this_worker
-from glancetui.model import Caller, ImageStatus
+from glancetui.model import Caller, Image, ImageStatus
 from glancetui.registry.jobs import Job
 from tests.backends.web import Web, cut_after, web_server
 from tests.images.data_path import ADMIN, NODE, OWNER, Body, dead, noise
-from tests.images.importing.yard import Yard, build, loopback_allowed, yard
+from tests.images.importing.yard import Yard, build, loopback_allowed, with_web_store, yard
 from tests.longer import is_long
 
 DATA = noise(90_000)
+OTHER = noise(90_000, seed=2)
+SAID = {"os_hash_algo": "sha256", "os_hash_value": hashlib.sha256(DATA).hexdigest()}
+WRONG = {"os_hash_algo": "sha512", "os_hash_value": "0" * 128}
+HERE = ("/good", "/mirror")  # the same data
+#: Addresses, and what a client says lies there. What lies at /other is never the data of an image.
+TRIED = (("/good", None), ("/mirror", SAID), ("/good", WRONG), ("/other", SAID), ("/cut", SAID), ("/away", None))
 CHANGES = (("name", "new"), ("mine", "more"), ("disk_format", "qcow2"), ("container_format", "ova"))
 SETTLED = {ImageStatus.QUEUED, ImageStatus.ACTIVE, ImageStatus.DEACTIVATED}
 #: What changes nothing: there, dying makes no difference.
@@ -103,9 +111,11 @@ class Life(RuleBasedStateMachine):
         self.stack = ExitStack()
         self.folder = Path(tempfile.mkdtemp())
         self.web: Web = self.stack.enter_context(web_server())
-        self.web.paths |= {"/good": DATA, "/cut": cut_after(DATA, 1000)}
+        self.web.paths |= dict.fromkeys(HERE, DATA) | {"/other": OTHER, "/cut": cut_after(DATA, 1000), "/away": hang_up}
         imports = ImportSettings(fetch=loopback_allowed(self.web.port))
-        self.yard: Yard = self.stack.enter_context(yard(self.folder, stores=2, imports=imports, start=False))
+        options = {"show_multiple_locations": True, "http_retries": 1}
+        here = yard(self.folder, stores=2, imports=imports, start=False, **options)
+        self.yard: Yard = with_web_store(self.stack.enter_context(here))
         self.truth = self.yard.house.registry
         house = self.yard.house
         made = (house.new().id, self.yard.staged(DATA).id, house.uploaded(DATA).id)
@@ -120,12 +130,27 @@ class Life(RuleBasedStateMachine):
             self.process.house.ingest.close()  # its threads, at least, must end
         self.mortal = Mortal(self.truth, self.tally, self.overtake)
         mortal_house = type(house)(**{**house.__dict__, "registry": self.mortal, "worker": dead(this_worker(NODE))})
-        rules = type(house.images)(self.mortal, house.images._policy, house.catalogue, house.settings)  # type: ignore[arg-type]
+        admission = Admission(house.catalogue, self.yard.fetcher(), house.settings)
+        rules = type(house.images)(
+            self.mortal,  # type: ignore[arg-type]
+            house.images._policy,
+            house.catalogue,
+            house.settings,
+            admit=admission.admit,
+        )
         ingest = type(house.ingest)(rules, self.mortal, house.catalogue, house.settings, str(mortal_house.worker))  # type: ignore[arg-type]
         mortal_house.images, mortal_house.ingest = rules, ingest
         self.process = build(mortal_house, self.yard.settings)
         self.process.runner._closing = True  # jobs are begun by a rule of their own
         self.process.runner.run_now = lambda _job, _secret=None: None  # type: ignore[method-assign]
+        self.locations = Locations(
+            rules,
+            self.mortal,  # type: ignore[arg-type]
+            house.catalogue,
+            admission,
+            self.process.runner,
+            house.settings,
+        )
 
     def overtake(self) -> None:
         """The lease of whatever is under way runs out: another worker sees to it."""
@@ -250,18 +275,33 @@ class Life(RuleBasedStateMachine):
 
     @rule(image=images, store=st.sampled_from(["s0", "s1"]), fate=fates)
     def remove_copy(self, image: str, store: str, fate: Any) -> None:
-        process = self.process
-        catalogue, settings = process.house.catalogue, process.settings
-        admission = Admission(catalogue, process.fetcher(), settings)
-        locations = Locations(
-            process.house.images,
-            self.mortal,
-            catalogue,
-            admission,
-            process.runner,
-            settings,  # type: ignore[arg-type]
-        )
-        self.attempt(lambda: locations.remove_copy(ADMIN, store, image), fate)
+        self.attempt(lambda: self.locations.remove_copy(ADMIN, store, image), fate)
+
+    @rule(image=images, tried=st.sampled_from(TRIED), at_once=st.booleans(), fate=fates)
+    def add_location(self, image: str, tried: tuple[str, dict[str, str] | None], at_once: bool, fate: Any) -> None:
+        path, said = tried
+
+        def act() -> None:
+            self.locations.add(OWNER, image, {"url": self.web.url(path), "validation_data": said})
+            if at_once:
+                self.do_one_job()
+
+        self.attempt(act, fate)
+
+    @rule(
+        image=images,
+        verb=st.sampled_from(["add", "add", "replace", "remove"]),
+        path=st.sampled_from([*HERE, "/cut", "/away"]),
+        fate=fates,
+    )
+    def patch_locations(self, image: str, verb: Any, path: str, fate: Any) -> None:
+        place = {"url": self.web.url(path), "metadata": {}}
+        operation = {
+            "add": Operation(verb="add", name="locations", position="-", value=place),
+            "replace": Operation(verb="replace", name="locations", value=[place]),
+            "remove": Operation(verb="remove", name="locations", position="0"),
+        }[verb]
+        self.attempt(lambda: self.process.house.images.patch(ADMIN, image, [operation]), fate)
 
     @rule()
     def recover(self) -> None:
@@ -289,7 +329,7 @@ class Life(RuleBasedStateMachine):
             if away.exists():
                 away.rename(self.folder / store)
         house = self.yard.house
-        for _ in range(20):
+        for _ in range(200):  # more than there can be jobs
             self.recovery().run_once()
             self.yard.staging.sweep(self.truth)
             house.outbox().run_once()
@@ -320,6 +360,7 @@ class Life(RuleBasedStateMachine):
 
     def check(self) -> None:
         objects: set[str] = set()
+        stored: Counter[str | None] = Counter()  # bytes, by project
         for image_id in self.ids:
             try:
                 image = self.yard.show(image_id)
@@ -328,23 +369,49 @@ class Life(RuleBasedStateMachine):
             self.check_tasks(image_id)
             assert image.status in SETTLED or image.status == ImageStatus.UPLOADING, image
             assert "os_glance_import_task" not in image.properties
-            assert bool(image.locations) == (image.status in {ImageStatus.ACTIVE, ImageStatus.DEACTIVATED}), image
             assert (image.size is None) == (image.status == ImageStatus.QUEUED), image
-            objects |= {row.url.removeprefix("file://") for row in image.locations}
             if image.status == ImageStatus.UPLOADING:
+                assert image.locations == ()
                 self.import_by_hand(image_id)
-                objects |= {row.url.removeprefix("file://") for row in self.yard.show(image_id).locations}
+                image = self.yard.show(image_id)
+            if image.status == ImageStatus.QUEUED:
+                self.check_what_was_tried(image)
+                continue
+            stored[image.owner] += len(image.locations) * len(DATA)
+            objects |= self.check_data(image)
+        for caller in (OWNER, ADMIN):
+            assert self.truth.bytes_stored(caller.project) == stored[caller.project]
         assert {str(path) for path in self.yard.house.files()} == objects
         assert all(Path(each).read_bytes() == DATA for each in objects)
         assert self.yard.staging_files() == []
         assert self.truth.running_jobs(10) == []
         assert list(self.truth.expired_intents(later(), 10)) == []
 
+    def check_what_was_tried(self, image: Image) -> None:
+        """A queued image shows at most an address that was refused, and that is not its data."""
+        tried = [row.url.removeprefix(self.web.url("")) for row in image.locations]
+        assert tried in ([], ["/good"], ["/other"]), image
+        assert not tried or "than was said" in (image.reason or ""), image
+        assert self.yard.house.deliver.read(image) is None
+
+    def check_data(self, image: Image) -> set[str]:
+        """What lies at each location is the image's data. Paths of those that are ours."""
+        paths = [row.url.removeprefix(self.web.url("")).removeprefix("file://") for row in image.locations]
+        assert len(set(paths)) == len(paths) > 0, image
+        assert image.size == len(DATA), image
+        if image.os_hash_value is not None:
+            assert image.os_hash_value == hashlib.new(image.os_hash_algo or "", DATA).hexdigest(), image
+        return set(paths) - set(HERE)
+
     def check_tasks(self, image_id: str) -> None:
         """All are over, and those that failed say why."""
         for task in self.truth.tasks_of_image(image_id, 100):
             assert task.status in {"success", "failure"}, task
             assert task.status == "success" or len((task.message or "").split()) > 3, task
+
+
+def hang_up(handler: BaseHTTPRequestHandler) -> None:
+    handler.close_connection = True  # without a word
 
 
 def later() -> datetime:

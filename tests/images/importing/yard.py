@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from glancetui.config.settings import FetchSettings, ImportSettings, Settings
+from glancetui.config.settings import FetchSettings, ImportSettings, Settings, StoreSettings
 from glancetui.fetch.fetcher import Fetcher
 from glancetui.fetch.filter import Filter
 from glancetui.images.importing.imports import Imports
@@ -122,6 +122,14 @@ def yard(
             made.ingest.close()
 
 
+def with_web_store(it: Yard) -> Yard:
+    """The same with a store of other people's addresses, `web`, beside its own."""
+    web = StoreSettings(id="web", kind="http")
+    it.house.settings = msgspec.structs.replace(it.settings, stores=(*it.settings.stores, web), multi_store=True)
+    it.house.catalogue = Catalogue.from_settings(it.house.settings)
+    return build(it.house, it.house.settings)
+
+
 def build(made: House, settings: Settings, slots: int = 4) -> Yard:
     fetcher = Fetcher(Filter(settings.imports.fetch), settings.imports.fetch)
     staging = Staging(made.catalogue, settings.staging_dir, f"{NODE}:{settings.staging_dir}", settings.imports.self_url)
@@ -140,4 +148,4 @@ def build(made: House, settings: Settings, slots: int = 4) -> Yard:
     )
 
 
-__all__ = ["Yard", "build", "loopback_allowed", "open_registry", "yard"]
+__all__ = ["Yard", "build", "loopback_allowed", "open_registry", "with_web_store", "yard"]

@@ -35,6 +35,10 @@ SCALARS: dict[Any, st.SearchStrategy[Any]] = {
     type(None): st.none(),
     msgspec.UnsetType: st.just(msgspec.UNSET),
 }
+PLAIN = st.one_of(st.none(), *(SCALARS[kind] for kind in (str, int, float, bool)))
+SCALARS[Any] = st.recursive(  # what a location's metadata hold: JSON
+    PLAIN, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2), max_leaves=4
+)
 
 
 def values_of(hint: Any) -> st.SearchStrategy[Any]:
