@@ -129,7 +129,7 @@ async def test_each_action_does_what_its_key_promises(part: int) -> None:
             if name == "ask.next_match":
                 await at.until(lambda: at.desk.raw.found)
             if name == "look.used":
-                await at.until(lambda: at.desk.metadefs.current.kind == "property")
+                await at.until(lambda: (node := at.desk.metadefs.current) and node.kind == "property")
             if name == "undo.list":
                 await at.until(lambda: at.app.session.history.changes)
             if name == "transfer.cancel":

@@ -64,6 +64,7 @@ async def test_the_cache_is_pruned_and_cleaned_from_the_menu_and_cleared_only_by
         await at.hears("pruned 1 entries, 1.0 GiB")
         await at.press("T", "l")
         await at.hears("cleaned")
+        await at.until(lambda: len(at.desk.cache.entries.rows) == 2)
         await at.press("T", "c")
         await consent(at, "9", "enter")
         assert len(service.cache.cached) == 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
+from time import monotonic
 
 import msgspec
 from rich.style import Style
@@ -50,7 +52,7 @@ class Confirm(Box[bool | None]):
         self.question = question
         self.on_yes = False  # where the focus is: on No until moved
         self.set_class(question.danger, "danger")
-        self._opened_at = 0.0
+        self._opened_at = inf  # until it is there
 
     def compose(self) -> ComposeResult:
         question = self.question
@@ -67,14 +69,10 @@ class Confirm(Box[bool | None]):
             yield Static(self._buttons(), markup=False, id="buttons")
 
     def on_mount(self) -> None:
-        from time import monotonic
-
         self._opened_at = monotonic()
 
     @property
     def deaf(self) -> bool:
-        from time import monotonic
-
         return monotonic() - self._opened_at < DEAF_SECONDS
 
     def _details(self) -> Text:
