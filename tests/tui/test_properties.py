@@ -103,8 +103,11 @@ async def tabbed(at: Screen, **properties: str) -> None:
 
 
 async def on(at: Screen, key: str) -> None:
-    at.desk.image.sheet.move_to(key)
-    await at.until(lambda: at.desk.image.sheet.current.was == key)
+    def is_there() -> bool:
+        at.desk.image.sheet.move_to(key)  # again: the rows may not have been there yet
+        return getattr(at.desk.image.sheet.current, "was", None) == key
+
+    await at.until(is_there)
 
 
 async def changing(at: Screen, key: str) -> None:
