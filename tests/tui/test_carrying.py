@@ -119,7 +119,7 @@ async def test_a_bad_file_is_told_of_in_the_form_and_nothing_is_sent(tmp_path: P
     async with screen(ListService(3)) as at:
         await opened(at)
         await typed(at, tmp_path / "bad.json")
-        await at.until(lambda: said in " ".join(at.app.screen.problem.split()))
+        await at.until(lambda: said in " ".join(at.app.screen.problem.split()), 20)
         assert not at.service.definitions.applied
 
 
