@@ -6,12 +6,14 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.backends.peer import PeerUnavailable, suites_venv
 from tests.conformance.suites import functional, outside
 from tests.conformance.suites.outcome import Outcome, counts, failed, table, worse
-from tests.conformance.suites.stage import FULL, OURS, PLAIN, THEIRS, stage
+from tests.conformance.suites.stage import FULL, OURS, PLAIN, THEIRS, Form, stage
 
 OWN = "glance-functional"
 SUITES = (*outside.SUITES, OWN)
@@ -22,12 +24,18 @@ def main() -> int:
     """1 when ours fails what Glance passes, or, where Glance was not run, fails anything."""
     asked = arguments()
     venv = suites_venv()
-    results: dict[tuple[str, str], list[Outcome]] = {}
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="conformance-"))
-    for who in (OURS,) if asked.ours_only else (OURS, THEIRS):
-        for suite, outcomes in run(who, asked.suite, venv, folder / who.split()[0].lower(), asked.match):
-            results[suite, who] = outcomes
-            print(f"{suite} on {who}: {counts(outcomes)}", flush=True)
+    tested = (OURS,) if asked.ours_only else (OURS, THEIRS)
+    found: dict[tuple[str, str], list[Outcome]] = {}
+
+    def do(piece: Piece) -> None:
+        for suite, outcomes in run(piece, venv, folder / piece.who.split()[0].lower(), asked.match):
+            found[suite, piece.who] = outcomes
+            print(f"{suite} on {piece.who}: {counts(outcomes)}", flush=True)
+
+    with ThreadPoolExecutor(asked.at_once) as pool:
+        list(pool.map(do, [piece for who in tested for piece in pieces(who, asked.suite)]))
+    results = {(suite, who): found[suite, who] for who in tested for suite in asked.suite}
     lines = list(table(results))
     print("\n".join(lines))
     if asked.out:
@@ -35,15 +43,29 @@ def main() -> int:
     return int(any(missed(results, suite) for suite in asked.suite))
 
 
-def run(who: str, suites: Sequence[str], venv: Path, folder: Path, match: str) -> Iterator[tuple[str, list[Outcome]]]:
+class Piece(NamedTuple):
+    """Suites that run one after the other, in one cloud. They mostly wait, so several pieces run at once."""
+
+    who: str
+    suites: Sequence[str]
+    form: Form | None  # of the cloud; None: Glance's own functional tests, which need none
+
+
+def pieces(who: str, suites: Sequence[str]) -> Iterator[Piece]:
     for form in (PLAIN, FULL):
-        chosen = [suite for suite in suites if suite != OWN and outside.SUITES[suite].form == form]
-        if chosen:
-            with stage(who, folder / f"stage{form.other}", venv, form) as at:
-                for suite in chosen:
-                    yield suite, outside.run(outside.SUITES[suite], at, venv, folder / suite, match)
+        if chosen := [suite for suite in suites if suite != OWN and outside.SUITES[suite].form == form]:
+            yield Piece(who, chosen, form)
     if OWN in suites:
-        yield OWN, functional.run(who, venv, folder / OWN, match)
+        yield Piece(who, [OWN], None)
+
+
+def run(piece: Piece, venv: Path, folder: Path, match: str) -> Iterator[tuple[str, list[Outcome]]]:
+    if piece.form is None:
+        yield OWN, functional.run(piece.who, venv, folder / OWN, match)
+        return
+    with stage(piece.who, folder / f"stage{piece.form.other}", venv, piece.form) as at:
+        for suite in piece.suites:
+            yield suite, outside.run(outside.SUITES[suite], at, venv, folder / suite, match)
 
 
 def missed(results: dict[tuple[str, str], list[Outcome]], suite: str) -> list[Outcome]:
@@ -61,6 +83,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--ours-only", action="store_true", help="do not run the real Glance")
     parser.add_argument("--folder", type=Path, help="where services and suites leave their logs")
     parser.add_argument("--out", type=Path, help="write the table into this Markdown file")
+    parser.add_argument("--at-once", type=int, default=3, metavar="N", help="clouds at once")
     parser.add_argument("--or-skip", action="store_true", help="exit with 0 where the suites cannot be installed")
     asked = parser.parse_args()
     asked.suite = asked.suite or list(SUITES)

@@ -62,7 +62,8 @@ class Form:
 
 
 PLAIN = Form()
-#: What PLAIN leaves off, so that suites skip what they have for it.
+#: What PLAIN leaves off, so that suites skip what is for it. The store whose name comes first is the heavier one:
+#: some tests want an image's stores in the order of names, others in that of weights.
 FULL = Form(
     """\
 [DEFAULT]
@@ -73,9 +74,9 @@ do_secure_hash = false
 [image_format]
 require_image_format_match = false
 [fast]
-weight = 10
-[slow]
 weight = 20
+[slow]
+weight = 10
 """,
     other="image-remote",
 )
