@@ -17,7 +17,14 @@ from tests.conformance.suites.stage import FULL, OURS, PLAIN, THEIRS, Form, stag
 
 OWN = "glance-functional"
 SUITES = (*outside.SUITES, OWN)
-HEAD = "# Suites that others wrote for the Image API\n\nMade by `make conformance`.\n"
+HEAD = """\
+# Suites that others wrote for the Image API
+
+Made by `make conformance`, against a real Keystone. `tempest` is tempest with Glance's plugin, on a service as devstack
+sets it up; `tempest-full` is the same where what that leaves off is on (locations, glance-download, weights, a second
+service beside the first) and do_secure_hash is off. `glance-functional` are Glance's own functional tests with the
+service exchanged; what runs Glance's programs or looks into its code is left out. What failed is tried once more.
+"""
 
 
 def main() -> int:
