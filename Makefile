@@ -11,18 +11,20 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 CONFORMANCE_ARGS ?=
+# One more than there are processors: tests wait for services and disks as much as they work.
+WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
 run: $(VENV)/run.done
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/glancetui $(ARGS); else exec $(BIN)/glancetui serve $(ARGS); fi
 
 test: $(VENV)/dev.done
 	@sh tests/backends/install
-	$(BIN)/python -m pytest -n $${PYTEST_WORKERS:-auto} --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $${PYTEST_WORKERS:-$(WORKERS)} --dist loadgroup $(PYTEST_ARGS)
 
 # Every hostile image by every way in, and hours of lives that end anywhere, instead of a share of them.
 test-long: $(VENV)/dev.done
 	@sh tests/backends/install
-	GLANCETUI_LONG_TESTS=1 $(BIN)/python -m pytest -n $${PYTEST_WORKERS:-auto} --dist loadgroup --timeout 7200 \
+	GLANCETUI_LONG_TESTS=1 $(BIN)/python -m pytest -n $${PYTEST_WORKERS:-$(WORKERS)} --dist loadgroup --timeout 7200 \
 	  tests/server/hostile tests/images/importing/test_never_stuck.py $(PYTEST_ARGS)
 
 lint: $(VENV)/dev.done
