@@ -144,6 +144,14 @@ class RemoteTask(msgspec.Struct, frozen=True, kw_only=True):
     def is_over(self) -> bool:
         return self.status in {"success", "failure"}
 
+    @property
+    def method(self) -> Mapping[str, object]:
+        """How the data of an image come, in the words of the import that was asked for; empty for other work."""
+        found: object = self.document
+        for member in ("input", "import_req", "method"):
+            found = found.get(member) if isinstance(found, Mapping) else None
+        return found if isinstance(found, Mapping) else {}
+
     @classmethod
     def from_document(cls, document: Mapping[str, object]) -> RemoteTask:
         told = document.get("progress")

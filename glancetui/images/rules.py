@@ -258,11 +258,9 @@ class Images:
         target: dict[str, object] = {"owner": owner, "visibility": visibility}
         if owner is not None:
             target["project_id"] = owner
-        is_anothers = owner != caller.project
-        if is_anothers and not self._policy.allows("add_image", caller, target):
-            raise _another_owner(owner)
-        self._policy.enforce("add_image", caller, target)
-        if self._policy.legacy and not caller.is_admin and is_anothers:
+        if owner == caller.project:
+            self._policy.enforce("add_image", caller, target)
+        elif not self._policy.allows("add_image", caller, target) or (self._policy.legacy and not caller.is_admin):
             raise _another_owner(owner)
         if visibility == "public":
             self._policy.enforce("publicize_image", caller, target)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
+from glancetui.fetch.route import words
 from glancetui.server.errors import OtherNodeBroken, OtherNodeSilent
 
 SECONDS = 60.0
@@ -46,9 +47,8 @@ def pass_on(request: Request, url: str, body: bytes | None) -> Response:
             f"Stage host is unavailable: {url}, which holds the staged data, does not answer. Try later."
         ) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
         raise OtherNodeBroken(
-            f"Stage host is unavailable: {url}, which holds the staged data, answers badly: {why}."
+            f"Stage host is unavailable: {url}, which holds the staged data, answers badly: {words(error)}."
         ) from error
     finally:
         connection.close()

@@ -69,10 +69,7 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
 
 def once_more(image: RemoteImage, last: RemoteTask) -> Publication | None:
     """What would bring in the data of an image whose download came to nothing; None: that was no download."""
-    asked = last.document.get("input")
-    request = asked.get("import_req") if isinstance(asked, dict) else None
-    method = request.get("method") if isinstance(request, dict) else None
-    uri = text(method.get("uri")) if isinstance(method, dict) else None
+    uri = text(last.method.get("uri"))
     if not uri or image.status != "queued":
         return None
     draft = draft_of(image)

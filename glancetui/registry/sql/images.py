@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -93,7 +93,8 @@ def apply(change: Change, seen: Seen, wanted: ImageChange) -> Image:
     if columns.get("status") == ImageStatus.QUEUED:
         columns.update(NO_BYTES)
     if wanted.properties is not msgspec.UNSET:
-        _replace_properties(change, seen.image_id, wanted.properties)
+        rows = change.rows(_PROPERTIES, {"image_id": seen.image_id})
+        _replace_properties(change, seen.image_id, rows, wanted.properties)
     if wanted.tags is not msgspec.UNSET:
         _replace_tags(change, seen.image_id, set(wanted.tags))
     change.tell("image.update", seen.image_id, beside=change.updating(state, columns))
@@ -179,9 +180,9 @@ def metadata_text(location: ImageLocation) -> str:
 
 def merge_properties(change: Change, image_id: str, wanted: Mapping[str, str], dropped: Collection[str] = ()) -> None:
     """Sets some properties and drops others; the rest stay as they are."""
-    rows = {row[0]: row for row in change.rows(_PROPERTIES, {"image_id": image_id})}
-    kept = {name: value for name, value, deleted in rows.values() if not deleted and name not in dropped}
-    _replace_properties(change, image_id, {**kept, **wanted})
+    rows = change.rows(_PROPERTIES, {"image_id": image_id})
+    kept = {name: value for name, value, deleted in rows if not deleted and name not in dropped}
+    _replace_properties(change, image_id, rows, {**kept, **wanted})
 
 
 def property_of(change: Change, image_id: str, name: str) -> str | None:
@@ -204,11 +205,14 @@ def _fresh(change: Change) -> dict[str, object]:
     return {"created_at": change.now, "updated_at": change.now, "deleted": False}
 
 
-def _replace_properties(change: Change, image_id: str, wanted: Mapping[str, str | None]) -> None:
-    """Removed ones keep their rows; one of a removed name comes back in its row, since names are unique for ever."""
-    rows = {row[0]: row for row in change.rows(_PROPERTIES, {"image_id": image_id})}
-    change.write(_properties(change, image_id, {name: value for name, value in wanted.items() if name not in rows}))
-    for name, value, deleted in rows.values():
+def _replace_properties(
+    change: Change, image_id: str, rows: Sequence[Sequence[Any]], wanted: Mapping[str, str | None]
+) -> None:
+    """`rows`: name, value, deleted of all that there are. Removed ones keep theirs; one of a removed name comes back in
+    its row, since names are unique for ever."""
+    there = {row[0] for row in rows}
+    change.write(_properties(change, image_id, {name: value for name, value in wanted.items() if name not in there}))
+    for name, value, deleted in rows:
         of = {"of_image": image_id, "named": name, "updated_at": change.now}
         if name in wanted and (deleted or value != wanted[name]):
             change.run(_SET_PROPERTY, {**of, "value": wanted[name], "deleted": False, "deleted_at": None})

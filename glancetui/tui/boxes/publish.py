@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label, Static
 
+from glancetui.client.edit import VISIBILITIES
 from glancetui.client.text import clean, cut
 from glancetui.tui import figures
 from glancetui.tui.boxes.form import WIDTH, Form
@@ -21,7 +22,6 @@ from glancetui.tui.session import Session
 from glancetui.tui.widgets.fields import Choice, PathField
 from glancetui.tui.widgets.prompt import OneLine
 
-VISIBILITIES = ("private", "shared", "community", "public")
 CANDIDATES = 3  # lines of completions
 TELLING = frozenset({"qcow2", "vmdk", "vhd", "vhdx", "vdi", "iso", "raw"})  # .img may be any of them
 REST_SECONDS = 0.2

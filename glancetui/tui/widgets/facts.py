@@ -203,12 +203,9 @@ def tasks(found: Sequence[RemoteTask] | None, palette: Palette, scene: Scene, wi
 def what(task: RemoteTask) -> str:
     """`web-download to fast, slow`."""
     asked = task.document.get("input")
-    asked = asked if isinstance(asked, Mapping) else {}
-    request, stores = asked.get("import_req"), asked.get("backend")
-    method = request.get("method") if isinstance(request, Mapping) else None
-    name = method.get("name") if isinstance(method, Mapping) else None
+    stores = asked.get("backend") if isinstance(asked, Mapping) else None
     place = ", ".join(str(store) for store in stores if store) if isinstance(stores, list) else ""
-    return cut(clean(str(name or task.type) + (f" to {place}" if place else "")), WHAT)
+    return cut(clean(str(task.method.get("name") or task.type) + (f" to {place}" if place else "")), WHAT)
 
 
 def wrapped(text: str, width: int) -> str:
